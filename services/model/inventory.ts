@@ -1,0 +1,42 @@
+/** A declared workload: where selectors come from, never from a guess. */
+export interface Workload {
+  cluster: string
+  namespace: string
+  /** Name of the owning controller (Deployment, StatefulSet, DaemonSet, CronJob, Job) or of the bare Pod. */
+  name: string
+  kind: string
+  serviceAccount: string
+  /** Labels of the Pod template: what a policy's selector matches. */
+  labels: Record<string, string>
+  /** Owner as the objects state it (label or annotation `owner`, `team`, `app.kubernetes.io/managed-by`), else empty. */
+  owner: string
+}
+
+/** A declared Service: which workloads answer for it, and how its ports map to theirs. */
+export interface Service {
+  cluster: string
+  namespace: string
+  name: string
+  selector: Record<string, string>
+  ports: ServicePort[]
+}
+
+export interface ServicePort {
+  name: string
+  servicePort: number
+  /** The workload's port (`targetPort`), 0 when it is a name that no container port resolves. */
+  workloadPort: number
+  protocol: string
+}
+
+export interface Inventory {
+  workloads: Workload[]
+  services: Service[]
+}
+
+export const EMPTY_INVENTORY: Inventory = { workloads: [], services: [] }
+
+/** True when every pair of `selector` is in `labels` (Kubernetes `matchLabels`); an empty selector matches all. */
+export function selects(selector: Record<string, string>, labels: Record<string, string>): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value)
+}

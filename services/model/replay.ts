@@ -1,0 +1,28 @@
+/** One operation on which replay has something to say. Principals as the policy writes them, `path` as observed. */
+export interface ReplayCall {
+  source: string
+  destination: string
+  service_port: number
+  workload_port: number
+  method: string
+  path: string
+  requests: number
+  first_seen: string
+  last_seen: string
+  /** Why: the rule that decided, or what is missing to decide. */
+  reason: string
+}
+
+/**
+ * What a set of rendered policies would have done to the requests of a window.
+ * `requests = still_allowed + sum(newly_denied) + sum(newly_allowed) + sum(uncertain) + still_denied`.
+ */
+export interface ReplayResult {
+  window: { since: string; until: string }
+  requests: number
+  still_allowed: number
+  still_denied: number
+  newly_denied: ReplayCall[]
+  newly_allowed: ReplayCall[]
+  uncertain: ReplayCall[]
+}
