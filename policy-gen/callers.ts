@@ -1,0 +1,47 @@
+import { atLeast, type Evidence } from '../services/model/evidence.ts'
+import type { ObservedOperation } from '../services/model/operation.ts'
+import type { InventoryIndex } from './inventory-index.ts'
+import type { NamingRule } from './naming.ts'
+import { isPrincipal } from './naming.ts'
+
+export type CallerResult =
+  | { ok: true; principal: string; basis: 'observed' | 'assumed' }
+  | { ok: false; code: 'evidence' | 'principal'; reason: string }
+
+/** Who the caller is, as a policy can name it, or why it cannot be named. */
+export function callerOf(
+  operation: ObservedOperation,
+  minimumEvidence: Evidence,
+  rule: NamingRule | null,
+  index: InventoryIndex,
+): CallerResult {
+  const { source } = operation
+  if (!atLeast(source.evidence, minimumEvidence)) {
+    const reason = `the caller's identity is only ${source.evidence}; ${minimumEvidence} is asked for`
+    return { ok: false, code: 'evidence', reason }
+  }
+  if (source.principal !== '') return checked(source.principal, 'observed')
+  if (!rule) {
+    const reason = `no principal was seen; give a naming rule such as --principal 'cluster.local/ns/{namespace}/sa/{workload}'`
+    return { ok: false, code: 'principal', reason }
+  }
+  const named = assumedPrincipal(operation, rule, index)
+  if (!named.ok) {
+    return { ok: false, code: 'principal', reason: `the naming rule needs {${named.missing}}, which is not known` }
+  }
+  return checked(named.value, 'assumed')
+}
+
+/** The principal that a naming rule gives to an operation's caller. */
+export function assumedPrincipal(operation: ObservedOperation, rule: NamingRule, index: InventoryIndex) {
+  const { cluster, namespace, workload } = operation.source
+  const serviceAccount = index.workload(operation.source)?.serviceAccount ?? ''
+  return rule({ cluster, namespace, workload, serviceAccount })
+}
+
+// A star in a principal would be a wildcard in the policy: names are chosen by whoever sends the telemetry.
+function checked(principal: string, basis: 'observed' | 'assumed'): CallerResult {
+  return isPrincipal(principal)
+    ? { ok: true, principal, basis }
+    : { ok: false, code: 'principal', reason: `${JSON.stringify(principal)} is no SPIFFE identity` }
+}

@@ -1,0 +1,32 @@
+import type { Inventory } from '../services/model/inventory.ts'
+import type { ObservedOperation } from '../services/model/operation.ts'
+import { type ProposeOptions, propose } from './propose.ts'
+import { type Report, reportFile, reportOf, testsFile } from './report.ts'
+import type { PolicyFile, Target } from './targets/target.ts'
+
+export interface GenerateOptions extends ProposeOptions {
+  window: { since: string; until: string }
+}
+
+export interface Generated {
+  /** The policies, `report.json` and `tests.json`. */
+  files: PolicyFile[]
+  report: Report
+}
+
+/**
+ * From what was observed to the files of a target: propose, render, report.
+ *
+ * @throws PolicyError for options that cannot be meant
+ */
+export function generate(
+  operations: readonly ObservedOperation[],
+  inventory: Inventory,
+  target: Target,
+  options: GenerateOptions,
+): Generated {
+  const proposal = propose(operations, inventory, options)
+  const rendered = target.render(proposal.permissions)
+  const report = reportOf(target.id, options.window, proposal, rendered)
+  return { files: [...rendered.files, testsFile(rendered.cases), reportFile(report)], report }
+}

@@ -1,0 +1,78 @@
+import type { Inventory, Service, Workload } from '../services/model/inventory.ts'
+import { selects } from '../services/model/inventory.ts'
+import type { ObservedOperation } from '../services/model/operation.ts'
+import type { WorkloadReference } from '../services/model/permission.ts'
+
+/** Questions to the inventory, answered from maps: proposals and replays ask them once per operation. */
+export interface InventoryIndex {
+  /** The workload, or undefined when the inventory has none or several of that name. */
+  workload(reference: WorkloadReference): Workload | undefined
+  workloadsIn(cluster: string, namespace: string): Workload[]
+  servicesOf(workload: Workload): Service[]
+  /** The port that the callee listens on: as observed, else through its Service; 0 when neither tells. */
+  workloadPort(operation: ObservedOperation): number
+}
+
+/** Indexes an inventory. An empty cluster, on either side, matches every cluster: single clusters often have no name. */
+export function indexInventory(inventory: Inventory): InventoryIndex {
+  const workloads = groupBy(inventory.workloads, (entry) => entry.namespace)
+  const named = groupBy(inventory.workloads, (entry) => key(entry.namespace, entry.name))
+  const services = groupBy(inventory.services, (entry) => entry.namespace)
+
+  const workload = (reference: WorkloadReference): Workload | undefined => {
+    const found = (named.get(key(reference.namespace, reference.workload)) ?? []).filter((entry) =>
+      sameCluster(entry.cluster, reference.cluster),
+    )
+    return found.length === 1 ? found[0] : undefined
+  }
+  const servicesOf = (entry: Workload): Service[] =>
+    (services.get(entry.namespace) ?? []).filter(
+      (service) =>
+        sameCluster(service.cluster, entry.cluster) &&
+        Object.keys(service.selector).length > 0 &&
+        selects(service.selector, entry.labels),
+    )
+  return {
+    workload,
+    servicesOf,
+    workloadsIn: (cluster, namespace) =>
+      (workloads.get(namespace) ?? []).filter((entry) => sameCluster(entry.cluster, cluster)),
+    workloadPort: (operation) => {
+      if (operation.workloadPort !== 0 || operation.servicePort === 0) return operation.workloadPort
+      const callee = operation.destination
+      const inNamespace = (services.get(callee.namespace) ?? []).filter((service) =>
+        sameCluster(service.cluster, callee.cluster),
+      )
+      const byName = inNamespace.filter((service) => isNamed(service, callee.service))
+      const found = workload(callee)
+      return portOf(byName.length > 0 ? byName : found ? servicesOf(found) : [], operation.servicePort)
+    },
+  }
+}
+
+function portOf(services: Service[], servicePort: number): number {
+  const ports = new Set(
+    services.flatMap((service) =>
+      service.ports.filter((port) => port.servicePort === servicePort).map((port) => port.workloadPort),
+    ),
+  )
+  const [only = 0] = ports
+  return ports.size === 1 ? only : 0
+}
+
+function isNamed(service: Service, name: string): boolean {
+  const [first = '', namespace] = name.split('.')
+  return first === service.name && (namespace === undefined || namespace === service.namespace)
+}
+
+function sameCluster(left: string, right: string): boolean {
+  return left === '' || right === '' || left === right
+}
+
+function key(...parts: string[]): string {
+  return JSON.stringify(parts)
+}
+
+function groupBy<T>(entries: readonly T[], keyOf: (entry: T) => string): Map<string, T[]> {
+  return Map.groupBy(entries, keyOf)
+}

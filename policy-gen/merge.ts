@@ -1,0 +1,46 @@
+import { EVIDENCE } from '../services/model/evidence.ts'
+import type { ObservedOperation } from '../services/model/operation.ts'
+import type { Permission, WorkloadReference } from '../services/model/permission.ts'
+
+/** Adds an observation to a permission that it also supports. */
+export function addObservation(permission: Permission, operation: ObservedOperation): void {
+  const { evidence } = permission
+  if (operation.firstSeen < evidence.first_seen) evidence.first_seen = operation.firstSeen
+  if (operation.lastSeen > evidence.last_seen) evidence.last_seen = operation.lastSeen
+  evidence.days = Math.max(evidence.days, operation.days)
+  evidence.requests += operation.requests
+  evidence.plaintext_requests += plaintext(operation)
+  if (EVIDENCE[operation.source.evidence] > EVIDENCE[evidence.strength]) evidence.strength = operation.source.evidence
+  if (!evidence.reporters.includes(operation.reporter)) evidence.reporters.push(operation.reporter)
+  const seen = callerWorkload(operation)
+  if (!permission.caller.workloads.some((known) => sameWorkload(known, seen))) permission.caller.workloads.push(seen)
+  for (const flag of operation.pathFlags) {
+    const { flags } = permission.operation
+    if (permission.operation.path !== '' && !flags.includes(flag)) permission.operation.flags = [...flags, flag]
+  }
+}
+
+/** The evidence of one observation alone. */
+export function firstEvidence(operation: ObservedOperation): Permission['evidence'] {
+  return {
+    first_seen: operation.firstSeen,
+    last_seen: operation.lastSeen,
+    days: operation.days,
+    requests: operation.requests,
+    strength: operation.source.evidence,
+    reporters: [operation.reporter],
+    plaintext_requests: plaintext(operation),
+  }
+}
+
+export function callerWorkload({ source }: ObservedOperation): WorkloadReference {
+  return { cluster: source.cluster, namespace: source.namespace, workload: source.workload }
+}
+
+function plaintext(operation: ObservedOperation): number {
+  return operation.mtls === 'no' ? operation.requests : 0
+}
+
+function sameWorkload(left: WorkloadReference, right: WorkloadReference): boolean {
+  return left.cluster === right.cluster && left.namespace === right.namespace && left.workload === right.workload
+}

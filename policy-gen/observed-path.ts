@@ -1,0 +1,76 @@
+import type { PathFlag } from '../services/model/operation.ts'
+
+/**
+ * One segment of an observed path.
+ * - `typed`: stands for values of one type (`{int}`), which the analyzer checked
+ * - `parameter`: a framework's own parameter; any one segment
+ * - `opaque`: text in which a parameter is mixed with letters, or that may or may not be one
+ */
+export type Segment =
+  | { kind: 'literal'; text: string }
+  | { kind: 'typed'; type: SegmentType }
+  | { kind: 'parameter' }
+  | { kind: 'opaque' }
+
+export const SEGMENT_TYPES = ['int', 'uuid', 'hex', 'date'] as const
+export type SegmentType = (typeof SEGMENT_TYPES)[number]
+
+/** Values that a type can have, loosely: good to rule a literal out, not to rule one in. */
+const ADMITS: Record<SegmentType, RegExp> = {
+  int: /^[+-]?[0-9]+$/,
+  uuid: /^\{?[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?$/,
+  hex: /^(0[xX])?[0-9a-fA-F]+$/,
+  date: /^[0-9TZtz:.+_-]+$/,
+}
+
+/** False when no value of the type is written so. */
+export function typeAdmits(type: SegmentType, text: string): boolean {
+  return ADMITS[type].test(text)
+}
+
+/** What an operation's path tells. `literal` is true when `text` is exactly what was sent. */
+export type ObservedPath =
+  | { known: false; reason: string }
+  | { known: true; text: string; segments: Segment[]; literal: boolean; equals: boolean }
+
+/**
+ * Reads the `path` of an observed operation. A framework's catch-all route (`/*`) and a route that is only a mount
+ * point (`/`) say nothing about which path was asked for: they are unknown, never a matcher.
+ */
+export function readObservedPath(path: string, flags: readonly PathFlag[]): ObservedPath {
+  if (path === '') return { known: false, reason: 'no reporter told the path' }
+  const route = flags.includes('route')
+  if (route && isCatchAll(path)) {
+    return { known: false, reason: `the framework reported the catch-all route ${JSON.stringify(path)}, not a path` }
+  }
+  if (route && !path.startsWith('/')) {
+    return { known: false, reason: `the reported route ${JSON.stringify(path)} is not a path` }
+  }
+  const ambiguous = flags.includes('braces') && !route
+  const segments = path.startsWith('/')
+    ? path
+        .slice(1)
+        .split('/')
+        .map((text) => readSegment(text, route, ambiguous))
+    : [{ kind: 'literal' as const, text: path }]
+  const literal = segments.every((segment) => segment.kind === 'literal')
+  return { known: true, text: path, segments, literal, equals: flags.includes('equals') }
+}
+
+function isCatchAll(route: string): boolean {
+  return route === '/' || route.includes('*') || /\{[^}]*\+\}/.test(route)
+}
+
+function readSegment(text: string, route: boolean, ambiguous: boolean): Segment {
+  if (ambiguous && /[{}]/.test(text)) return { kind: 'opaque' }
+  const name = /^\{([^{}]*)\}$/.exec(text)?.[1]
+  if (name !== undefined) {
+    // A route's parameter may be called `int` too: its name says nothing about its values.
+    const type = SEGMENT_TYPES.find((candidate) => candidate === name)
+    return type && !route ? { kind: 'typed', type } : { kind: 'parameter' }
+  }
+  // Express and Flask write `:id` and `<id>`; as a literal it would be a rule that never matches.
+  if (route && /^(:[A-Za-z_]\w*|<[^<>]+>)$/.test(text)) return { kind: 'parameter' }
+  if (/[{}]/.test(text)) return { kind: 'opaque' }
+  return { kind: 'literal', text }
+}

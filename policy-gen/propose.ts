@@ -1,0 +1,169 @@
+import { EVIDENCE, type Evidence, isEvidence } from '../services/model/evidence.ts'
+import type { Inventory } from '../services/model/inventory.ts'
+import type { ObservedOperation } from '../services/model/operation.ts'
+import type { Callee, Granularity, Permission } from '../services/model/permission.ts'
+import { GRANULARITIES, isGranularity } from '../services/model/permission.ts'
+import { type CalleeOf, calleesOf } from './callees.ts'
+import { callerOf } from './callers.ts'
+import { PolicyError } from './errors.ts'
+import { type InventoryIndex, indexInventory } from './inventory-index.ts'
+import { addObservation, callerWorkload, firstEvidence } from './merge.ts'
+import { type NamingRule, namingRule } from './naming.ts'
+import { scopeOf } from './scope.ts'
+
+export interface ProposeOptions {
+  /** Default `path`. */
+  granularity?: Granularity
+  /** Callers whose identity is known less well earn no permission. Default `joined`. */
+  minimumEvidence?: Evidence
+  /** Names callers without a principal: `cluster.local/ns/{namespace}/sa/{workload}`. */
+  principalRule?: string
+  /** Labels of callees that no inventory knows: `app={workload}`. */
+  selectorRule?: string
+}
+
+/** Why observations earned no permission. `denied`: they were refused by policy, and teach nothing. */
+export type SkipCode = 'denied' | 'evidence' | 'principal' | 'callee'
+
+export interface Skipped {
+  code: SkipCode
+  reason: string
+  caller: string
+  callee: string
+  operations: number
+  requests: number
+  denied: number
+}
+
+/** The naming rules that were used, with what they made up. A rule that was given and not needed is not listed. */
+export interface Assumed {
+  principal?: string
+  selector?: string
+  principals: string[]
+  callees: string[]
+}
+
+export interface Proposal {
+  permissions: Permission[]
+  skipped: Skipped[]
+  assumed: Assumed
+}
+
+/**
+ * Proposes the least set of permissions under which every observed request of a known caller is served.
+ *
+ * @throws PolicyError `bad_option`, `bad_naming_rule`
+ */
+export function propose(
+  operations: readonly ObservedOperation[],
+  inventory: Inventory,
+  options: ProposeOptions = {},
+): Proposal {
+  const settings = readOptions(options)
+  const index = indexInventory(inventory)
+  const calleeOf = calleesOf(operations, index, settings.selector)
+  const permissions = new Map<string, Permission>()
+  const skipped = new Map<string, Skipped>()
+  for (const operation of operations) {
+    const result = permit(operation, settings, index, calleeOf)
+    if ('code' in result) skip(skipped, operation, result.code, result.reason)
+    else {
+      const key = permissionKey(result)
+      const known = permissions.get(key)
+      if (known) {
+        addObservation(known, operation)
+        if (result.caller.basis === 'assumed') known.caller.basis = 'assumed'
+      } else permissions.set(key, result)
+    }
+  }
+  const sorted = [...permissions.entries()].sort(byText).map(([, permission]) => permission)
+  return {
+    permissions: sorted,
+    skipped: [...skipped.entries()].sort(byText).map(([, entry]) => entry),
+    assumed: assumptions(sorted, options),
+  }
+}
+
+interface Settings {
+  granularity: Granularity
+  evidence: Evidence
+  principal: NamingRule | null
+  selector: NamingRule | null
+}
+
+function readOptions(options: ProposeOptions): Settings {
+  const { granularity = 'path', minimumEvidence = 'joined', principalRule, selectorRule } = options
+  if (!isGranularity(granularity)) {
+    throw new PolicyError('bad_option', `granularity is one of ${GRANULARITIES.join(', ')}, not ${String(granularity)}`)
+  }
+  if (!isEvidence(minimumEvidence) || minimumEvidence === 'none') {
+    const names = Object.keys(EVIDENCE).filter((name) => name !== 'none')
+    throw new PolicyError('bad_option', `evidence is one of ${names.join(', ')}, not ${String(minimumEvidence)}`)
+  }
+  return {
+    granularity,
+    evidence: minimumEvidence,
+    principal: principalRule === undefined ? null : namingRule(principalRule, '--principal'),
+    selector: selectorRule === undefined ? null : namingRule(selectorRule, '--selector'),
+  }
+}
+
+function permit(
+  operation: ObservedOperation,
+  settings: Settings,
+  index: InventoryIndex,
+  calleeOf: CalleeOf,
+): Permission | { code: SkipCode; reason: string } {
+  if (operation.requests === 0) return { code: 'denied', reason: 'only denied requests were seen; they teach nothing' }
+  const callee = calleeOf(operation)
+  if (!callee.ok) return { code: 'callee', reason: callee.reason }
+  const caller = callerOf(operation, settings.evidence, settings.principal, index)
+  if (!caller.ok) return caller
+  return {
+    effect: 'allow',
+    callee: callee.callee,
+    caller: { principal: caller.principal, basis: caller.basis, workloads: [callerWorkload(operation)] },
+    ...scopeOf(operation, settings.granularity, index.workloadPort(operation)),
+    conditions: [],
+    evidence: firstEvidence(operation),
+  }
+}
+
+function permissionKey({ callee, caller, port, operation, widened, granularity }: Permission): string {
+  // Paths of different kinds can share one text: a route `/a/{int}` is not the typed template `/a/{int}`.
+  const kind = operation.flags.filter((flag) => flag === 'route' || flag === 'braces')
+  const scope = [port, operation.method, operation.path, kind, granularity, widened]
+  return JSON.stringify([...calleeKey(callee), caller.principal, ...scope])
+}
+
+function calleeKey(callee: Callee): unknown[] {
+  return [callee.cluster, callee.namespace, callee.workload, callee.selector]
+}
+
+function skip(skipped: Map<string, Skipped>, operation: ObservedOperation, code: SkipCode, reason: string): void {
+  const caller = operation.source.principal || operation.source.id
+  const callee = operation.destination.id
+  const key = JSON.stringify([callee, caller, code, reason])
+  const entry = skipped.get(key) ?? { code, reason, caller, callee, operations: 0, requests: 0, denied: 0 }
+  entry.operations += 1
+  entry.requests += operation.requests
+  entry.denied += operation.denied
+  skipped.set(key, entry)
+}
+
+function assumptions(permissions: Permission[], options: ProposeOptions): Assumed {
+  const callers = permissions.filter(({ caller }) => caller.basis === 'assumed')
+  const callees = permissions.filter(({ callee }) => callee.selectorBasis === 'assumed')
+  const principals = [...new Set(callers.map(({ caller }) => caller.principal))].sort()
+  const names = [...new Set(callees.map(({ callee }) => `${callee.namespace}/${callee.workload}`))].sort()
+  return {
+    ...(principals.length > 0 && options.principalRule !== undefined ? { principal: options.principalRule } : {}),
+    ...(names.length > 0 && options.selectorRule !== undefined ? { selector: options.selectorRule } : {}),
+    principals,
+    callees: names,
+  }
+}
+
+function byText([left]: [string, unknown], [right]: [string, unknown]): number {
+  return left < right ? -1 : left > right ? 1 : 0
+}

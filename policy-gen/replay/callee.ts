@@ -1,0 +1,90 @@
+import type { Party } from '../../services/model/operation.ts'
+import type { InventoryIndex } from '../inventory-index.ts'
+import { type NamingRule, readLabels } from '../naming.ts'
+import { type CompiledPolicy, compilePolicy } from './compile.ts'
+import type { DocumentHead, PolicyDocuments } from './documents.ts'
+import { mutualTlsOf } from './peers.ts'
+import type { AuthorizationPolicy } from './read-authorization.ts'
+import { all, every, fromBoolean, type Tri } from './tri.ts'
+import type { Applicable, CalleePolicies } from './verdict.ts'
+
+/** Istio's default root namespace: policies there hold in the whole mesh. */
+export const ROOT_NAMESPACE = 'istio-system'
+
+/** What is known of a callee's labels: all of them (inventory), or only those that a naming rule assumes. */
+interface KnownLabels {
+  labels: Record<string, string>
+  complete: boolean
+}
+
+/** Finds what holds at a callee; answered once for each, since thousands of operations share a few hundred. */
+export function policiesByCallee(
+  documents: PolicyDocuments,
+  index: InventoryIndex,
+  selectorRule: NamingRule | null,
+): (callee: Party) => CalleePolicies {
+  const compiled = new Map<AuthorizationPolicy, CompiledPolicy>()
+  for (const policy of documents.authorization) compiled.set(policy, compilePolicy(policy))
+  const authorization = Map.groupBy(documents.authorization, ({ namespace }) => namespace)
+  const peers = Map.groupBy(documents.peers, ({ namespace }) => namespace)
+  const known = new Map<string, CalleePolicies>()
+
+  const around = <T>(map: Map<string, T[]>, all: T[], callee: Party): T[] => {
+    if (callee.namespace === '') return all
+    const own = callee.namespace === ROOT_NAMESPACE ? [] : (map.get(callee.namespace) ?? [])
+    return [...own, ...(map.get(ROOT_NAMESPACE) ?? [])]
+  }
+  const build = (callee: Party): CalleePolicies => {
+    const labels = labelsOf(callee, index, selectorRule)
+    const applicable = around(authorization, documents.authorization, callee).flatMap((document) => {
+      const policy = compiled.get(document)
+      const applies = document.targeted ? ('unknown' as const) : appliesTo(document, document.selector, callee, labels)
+      return policy && applies !== 'no' ? [{ policy, applies }] : []
+    })
+    const of = (action: string): Applicable[] => applicable.filter(({ policy }) => policy.action === action)
+    const nearby = around(peers, documents.peers, callee)
+    const levels = [
+      nearby.filter((peer) => hasSelector(peer.selector)),
+      nearby.filter((peer) => !hasSelector(peer.selector) && peer.namespace !== ROOT_NAMESPACE),
+      nearby.filter((peer) => !hasSelector(peer.selector) && peer.namespace === ROOT_NAMESPACE),
+    ].map((level) => level.map((peer) => ({ peer, applies: appliesTo(peer, peer.selector, callee, labels) })))
+    return { deny: of('DENY'), custom: of('CUSTOM'), allow: of('ALLOW'), mutualTls: mutualTlsOf(levels) }
+  }
+  return (callee) => {
+    const key = JSON.stringify([callee.cluster, callee.namespace, callee.workload])
+    const policies = known.get(key) ?? build(callee)
+    known.set(key, policies)
+    return policies
+  }
+}
+
+function hasSelector(selector: Record<string, string> | undefined): boolean {
+  return selector !== undefined && Object.keys(selector).length > 0
+}
+
+function labelsOf(callee: Party, index: InventoryIndex, rule: NamingRule | null): KnownLabels {
+  const workload = index.workload(callee)
+  if (workload) return { labels: workload.labels, complete: true }
+  const { cluster, namespace } = callee
+  const named = rule?.({ cluster, namespace, workload: callee.workload, serviceAccount: '' })
+  return { labels: (named?.ok ? readLabels(named.value) : null) ?? {}, complete: false }
+}
+
+function appliesTo(
+  head: DocumentHead,
+  selector: Record<string, string> | undefined,
+  callee: Party,
+  known: KnownLabels,
+): Tri {
+  const cluster = head.cluster === undefined ? 'yes' : sameName(head.cluster, callee.cluster)
+  const namespace = head.namespace === ROOT_NAMESPACE ? 'yes' : sameName(head.namespace, callee.namespace)
+  const labels = every(Object.entries(selector ?? {}), ([key, value]): Tri => {
+    const own = known.labels[key]
+    return own === undefined && !known.complete ? 'unknown' : fromBoolean(own === value)
+  })
+  return all(cluster, namespace, labels)
+}
+
+function sameName(written: string, observed: string): Tri {
+  return written === observed ? 'yes' : observed === '' ? 'unknown' : 'no'
+}

@@ -1,0 +1,143 @@
+import type { DocumentHead } from './documents.ts'
+import { fail, field, optionalList, optionalRecord, type Reader, requiredString, strings } from './fields.ts'
+import { readSelector } from './read-selector.ts'
+import { checkCondition, checkPath, checkPort, checkServiceAccount } from './validate.ts'
+
+export type Action = 'ALLOW' | 'DENY' | 'CUSTOM' | 'AUDIT'
+
+/** Names of a source's and an operation's lists; each has a counterpart with `not`. */
+export const SOURCE_FIELDS = [
+  'principals',
+  'requestPrincipals',
+  'namespaces',
+  'serviceAccounts',
+  'ipBlocks',
+  'remoteIpBlocks',
+  'trustDomains',
+] as const
+export const OPERATION_FIELDS = ['hosts', 'ports', 'methods', 'paths'] as const
+export type SourceField = (typeof SOURCE_FIELDS)[number]
+export type OperationField = (typeof OPERATION_FIELDS)[number]
+
+export interface Match<Field> {
+  field: Field
+  values: string[]
+  notValues: string[]
+}
+
+export interface ConditionMatch {
+  key: string
+  values: string[]
+  notValues: string[]
+}
+
+/** Any of `from` and any of `to` and all of `when`; an empty list holds for every request. */
+export interface PolicyRule {
+  from: Match<SourceField>[][]
+  to: Match<OperationField>[][]
+  when: ConditionMatch[]
+}
+
+/** AuthorizationPolicy, security.istio.io/v1. */
+export interface AuthorizationPolicy extends DocumentHead {
+  action: Action
+  selector: Record<string, string> | undefined
+  /** It is bound to a gateway, a service or a waypoint instead of workloads. */
+  targeted: boolean
+  rules: PolicyRule[]
+}
+
+const ITEMS_MAX = 512
+const TARGETS_MAX = 16
+const ACTIONS: readonly Action[] = ['ALLOW', 'DENY', 'CUSTOM', 'AUDIT']
+
+/** @throws PolicyError `bad_policy` where Istio's validation would refuse the policy, or drop a part of it */
+export function readAuthorizationPolicy(
+  head: DocumentHead,
+  spec: Record<string, unknown>,
+  reader: Reader,
+): AuthorizationPolicy {
+  optionalRecord(spec, field(reader, 'spec'), ['selector', 'targetRef', 'targetRefs', 'action', 'rules', 'provider'])
+  const { selector: labels, targetRef, targetRefs, action: written = 'ALLOW', rules: items, provider } = spec
+  const action = ACTIONS.find((candidate) => candidate === written)
+  if (!action) fail(field(reader, 'action'), `is unknown; valid: ${ACTIONS.join(', ')}`)
+  const targets = optionalList(targetRefs, field(reader, 'targetRefs'), TARGETS_MAX) ?? []
+  const targeted = targets.length > 0 || targetRef !== undefined
+  const selector = readSelector(labels, reader)
+  if (targeted && selector) fail(reader, 'has both a selector and targetRefs; only one is taken')
+  if ((action === 'CUSTOM') !== (provider !== undefined)) {
+    fail(field(reader, 'provider'), 'belongs to action CUSTOM, and only there')
+  }
+  const list = optionalList(items, field(reader, 'rules'), ITEMS_MAX) ?? []
+  if (list.length === 0 && (action === 'DENY' || action === 'CUSTOM')) {
+    fail(field(reader, 'rules'), `must not be empty with action ${action}`)
+  }
+  const rules = list.map((rule, index) => readRule(rule, field(reader, `rules[${index}]`)))
+  return { ...head, action, selector, targeted, rules }
+}
+
+function readRule(value: unknown, reader: Reader): PolicyRule {
+  const rule = optionalRecord(value ?? undefined, reader, ['from', 'to', 'when'])
+  if (!rule) fail(reader, 'is empty; write {} for a rule that holds for every request')
+  const { from, to, when } = rule
+  const conditions = optionalList(when, field(reader, 'when'), Number.POSITIVE_INFINITY) ?? []
+  return {
+    from: entries(from, field(reader, 'from'), 'source', (item, at) => readLists(item, SOURCE_FIELDS, at)),
+    to: entries(to, field(reader, 'to'), 'operation', (item, at) => readLists(item, OPERATION_FIELDS, at)),
+    when: conditions.map((item, index) => readCondition(item, field(reader, `when[${index}]`))),
+  }
+}
+
+function entries<T>(value: unknown, reader: Reader, name: string, read: (item: unknown, at: Reader) => T): T[] {
+  const list = optionalList(value, reader, ITEMS_MAX)
+  if (list?.length === 0) fail(reader, 'must not be empty; leave it out')
+  return (list ?? []).map((item, index) => {
+    const at = field(reader, `[${index}]`)
+    const entry = optionalRecord(item, at, [name])
+    if (entry?.[name] === undefined || entry[name] === null) fail(at, `has no ${name}`)
+    return read(entry[name], field(at, name))
+  })
+}
+
+function readLists<Field extends string>(value: unknown, fields: readonly Field[], reader: Reader): Match<Field>[] {
+  const known = fields.flatMap((name) => [name, negated(name)])
+  const record = optionalRecord(value, reader, known) ?? {}
+  const matches = fields.map((name) => ({
+    field: name,
+    values: strings(record[name], field(reader, name)),
+    notValues: strings(record[negated(name)], field(reader, negated(name))),
+  }))
+  const used = matches.filter(({ values, notValues }) => values.length + notValues.length > 0)
+  if (used.length === 0) fail(reader, 'must have at least one list that is not empty')
+  for (const { field: name, values, notValues } of used) {
+    for (const text of [...values, ...notValues]) {
+      if (name === 'paths') checkPath(text, field(reader, name))
+      if (name === 'ports') checkPort(text, field(reader, name))
+      if (name === 'serviceAccounts') checkServiceAccount(text, field(reader, name))
+    }
+  }
+  const names = used.map((match): string => match.field)
+  if (names.includes('serviceAccounts') && (names.includes('principals') || names.includes('namespaces'))) {
+    fail(reader, 'cannot have serviceAccounts together with principals or namespaces')
+  }
+  return used
+}
+
+function readCondition(value: unknown, reader: Reader): ConditionMatch {
+  const record: { key?: unknown; values?: unknown; notValues?: unknown } | undefined = optionalRecord(
+    value ?? undefined,
+    reader,
+    ['key', 'values', 'notValues'],
+  )
+  if (!record) fail(reader, 'is empty')
+  const key = requiredString(record.key, field(reader, 'key'))
+  const values = strings(record.values, field(reader, 'values'))
+  const notValues = strings(record.notValues, field(reader, 'notValues'))
+  if (values.length + notValues.length === 0) fail(reader, 'needs values or notValues')
+  checkCondition(key, [...values, ...notValues], reader)
+  return { key, values, notValues }
+}
+
+function negated(name: string): string {
+  return `not${name.charAt(0).toUpperCase()}${name.slice(1)}`
+}

@@ -1,0 +1,103 @@
+import type { Inventory } from '../../services/model/inventory.ts'
+import type { ObservedOperation } from '../../services/model/operation.ts'
+import type { ReplayCall, ReplayResult } from '../../services/model/replay.ts'
+import { indexInventory } from '../inventory-index.ts'
+import { type NamingRule, namingRule } from '../naming.ts'
+import { policiesByCallee } from './callee.ts'
+import { type IgnoredDocument, type PolicyText, readDocuments } from './documents.ts'
+import { type ReplayRequest, requestOf, routesAmong } from './request.ts'
+import { evaluate, type Verdict } from './verdict.ts'
+
+export interface ReplayContext {
+  inventory: Inventory
+  /** The naming rules that the policies rest on; see `readAssumed` of `policy-gen/report.ts`. */
+  assumed?: { principal?: string; selector?: string }
+  window: { since: string; until: string }
+}
+
+/** A replay's result, with the documents that it could not take into account. */
+export interface Replay extends ReplayResult {
+  ignored: IgnoredDocument[]
+}
+
+/**
+ * Evaluates rendered policies on everything that was observed: what was served and would be denied, what was denied and
+ * would be served, and what cannot be decided from what is known. It reads the files and nothing else about them.
+ *
+ * @throws PolicyError `bad_yaml`, `bad_policy`, `bad_naming_rule`
+ */
+export function replay(
+  files: readonly PolicyText[],
+  operations: readonly ObservedOperation[],
+  context: ReplayContext,
+): Replay {
+  const documents = readDocuments(files)
+  const index = indexInventory(context.inventory)
+  const principal = ruleOf(context.assumed?.principal, 'assumed principal')
+  const policiesOf = policiesByCallee(documents, index, ruleOf(context.assumed?.selector, 'assumed selector'))
+  const result: Replay = {
+    window: context.window,
+    requests: 0,
+    still_allowed: 0,
+    still_denied: 0,
+    newly_denied: [],
+    newly_allowed: [],
+    uncertain: [],
+    ignored: documents.ignored,
+  }
+  const routesOf = routesAmong(operations)
+  for (const operation of operations) {
+    const request = requestOf(operation, index, principal, routesOf)
+    count(result, operation, request, evaluate(request, policiesOf(operation.destination)))
+  }
+  for (const calls of [result.newly_denied, result.newly_allowed, result.uncertain]) calls.sort(byRequests)
+  return result
+}
+
+function ruleOf(rule: string | undefined, name: string): NamingRule | null {
+  return rule === undefined ? null : namingRule(rule, name)
+}
+
+function count(result: Replay, operation: ObservedOperation, request: ReplayRequest, verdict: Verdict): void {
+  const { requests, denied } = operation
+  const add = (list: ReplayCall[], of: number): void => {
+    if (of > 0) list.push(callOf(operation, request, of, verdict.reason))
+  }
+  result.requests += requests + denied
+  if (verdict.allowed === 'unknown') add(result.uncertain, requests + denied)
+  else if (verdict.allowed === 'yes') {
+    result.still_allowed += requests
+    add(result.newly_allowed, denied)
+  } else {
+    result.still_denied += denied
+    add(result.newly_denied, requests)
+  }
+}
+
+function callOf(operation: ObservedOperation, request: ReplayRequest, requests: number, reason: string): ReplayCall {
+  const { source, destination } = operation
+  return {
+    source: request.caller.is === 'known' ? request.caller.principal : source.principal || source.id,
+    destination: destination.id || `${destination.namespace}/${destination.workload}`,
+    service_port: operation.servicePort,
+    workload_port: request.port,
+    method: operation.method,
+    path: operation.path,
+    requests,
+    first_seen: operation.firstSeen,
+    last_seen: operation.lastSeen,
+    reason,
+  }
+}
+
+function byRequests(left: ReplayCall, right: ReplayCall): number {
+  return right.requests - left.requests || compare(sortKey(left), sortKey(right))
+}
+
+function sortKey(call: ReplayCall): string {
+  return JSON.stringify([call.destination, call.source, call.method, call.path, call.workload_port])
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0
+}

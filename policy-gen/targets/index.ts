@@ -1,0 +1,14 @@
+import { PolicyError } from '../errors.ts'
+import { istio } from './istio/index.ts'
+import type { Target } from './target.ts'
+
+/** Every target, in the order in which people see them. */
+export const targets: readonly Target[] = [istio]
+
+/** @throws PolicyError `unknown_target`, which names the valid ones */
+export function targetById(id: string): Target {
+  const target = targets.find((candidate) => candidate.id === id)
+  if (target) return target
+  const known = targets.map((candidate) => candidate.id).join(', ')
+  throw new PolicyError('unknown_target', `there is no target ${JSON.stringify(id)}; targets are: ${known}`)
+}

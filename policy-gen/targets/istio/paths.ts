@@ -1,0 +1,75 @@
+import type { PathFlag } from '../../../services/model/operation.ts'
+import { readObservedPath, type Segment } from '../../observed-path.ts'
+
+/**
+ * How an observed path is written in an AuthorizationPolicy.
+ * - `written`: `value` means what was observed, no more; an empty one means any path
+ * - `widened`: `value` also matches what was not observed
+ * - `refused`: nothing that can be written means it
+ */
+export type IstioPath =
+  | { as: 'written'; value: string }
+  | { as: 'widened'; value: string; kind: string; detail: string }
+  | { as: 'refused'; kind: string; detail: string }
+
+/**
+ * Segments that Envoy's path templates take: RFC 3986's pchar without `=` and without `*` (its `uri_template_lib`).
+ * Istio lets `=` pass in a template's literal and Envoy then refuses the whole configuration.
+ */
+export const TEMPLATE_LITERAL = /^[a-zA-Z0-9\-._~%!$&'()+,;:@]+$/
+
+/** Writes one observed path. Paths come from whoever sent the telemetry: none may turn into a wildcard. */
+export function istioPath(path: string, flags: readonly PathFlag[]): IstioPath {
+  const observed = readObservedPath(path, flags)
+  if (!observed.known) return { as: 'written', value: '' }
+  const hostile = refusal(path, flags, observed.literal)
+  if (hostile) return hostile
+  if (observed.literal) return { as: 'written', value: path }
+  const openEquals = observed.equals && observed.segments.some(({ kind }) => kind === 'parameter')
+  if (observed.segments.every(fitsTemplate) && !openEquals) return { as: 'written', value: template(observed.segments) }
+  return prefix(observed.segments, openEquals)
+}
+
+function refusal(path: string, flags: readonly PathFlag[], literal: boolean): IstioPath | null {
+  const refuse = (kind: string, detail: string): IstioPath => ({ as: 'refused', kind, detail })
+  if (!path.startsWith('/')) return refuse('path_not_absolute', 'the request target is no absolute path')
+  if (flags.includes('braces') && !flags.includes('route')) {
+    return refuse('path_braces', 'the path has literal braces, which Istio reads as a template')
+  }
+  if (flags.includes('dot_segment')) {
+    return refuse('path_dot_segment', 'the path has dot segments, which the proxy removes before it matches')
+  }
+  if (literal && path.endsWith('*'))
+    return refuse('path_star', 'the path ends in a star, which Istio reads as a wildcard')
+  if (/[^\x21-\x7e]|[?#]/.test(path)) {
+    return refuse('path_characters', 'the path has characters that a proxy does not match as they are')
+  }
+  return null
+}
+
+function fitsTemplate(segment: Segment, index: number, all: Segment[]): boolean {
+  if (segment.kind !== 'literal') return segment.kind !== 'opaque'
+  const trailingSlash = segment.text === '' && index === all.length - 1
+  return trailingSlash || TEMPLATE_LITERAL.test(segment.text)
+}
+
+function template(segments: Segment[]): string {
+  return `/${segments.map((segment) => (segment.kind === 'literal' ? segment.text : '{*}')).join('/')}`
+}
+
+// The narrowest thing left: everything that begins as the path does before its first parameter.
+function prefix(segments: Segment[], openEquals: boolean): IstioPath {
+  const kind = openEquals ? 'parameter_equals' : 'template_characters'
+  const why = openEquals
+    ? "a parameter's values contain '=', which {*} does not match"
+    : 'a segment has characters that no path template may have'
+  const head = segments.slice(
+    0,
+    segments.findIndex((segment) => segment.kind !== 'literal'),
+  )
+  const literals = head.map((segment) => (segment.kind === 'literal' ? segment.text : ''))
+  if (literals.length === 0) return { as: 'widened', value: '', kind, detail: `${why}; any path is allowed instead` }
+  const value = `/${literals.join('/')}/*`
+  const detail = `${why}; every path that begins with ${value.slice(0, -1)} is allowed instead`
+  return { as: 'widened', value, kind, detail }
+}

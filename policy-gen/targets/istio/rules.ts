@@ -1,0 +1,115 @@
+/** One thing that a caller may do at a callee, in Istio's words: 0 and empty mean any. */
+export interface Grant {
+  port: number
+  method: string
+  path: string
+  /** Paths that a template would let in and that this caller was not seen to use. */
+  not: string[]
+}
+
+/** One entry of a rule's `to`: every combination of its members is granted; an empty list is any. */
+export interface GrantProduct {
+  ports: number[]
+  methods: string[]
+  paths: string[]
+  notPaths: string[]
+}
+
+export interface Rule {
+  principals: string[]
+  to: GrantProduct[]
+}
+
+/**
+ * Minimises what callers may do into rules, so that each caller gets exactly its own grants: callers share a rule only
+ * when their grants are the same, and a product of ports, methods and paths is formed only where every combination was
+ * granted.
+ *
+ * Grants with a method or a path stand in rules of their own: Istio drops an ALLOW rule as a whole on a plain TCP port
+ * as soon as one of its operations is HTTP's.
+ */
+export function rulesOf(grants: ReadonlyMap<string, readonly Grant[]>): Rule[] {
+  const groups = new Map<string, { principals: string[]; grants: Grant[] }>()
+  for (const [principal, all] of [...grants].sort(byPrincipal)) {
+    const needed = withoutCovered(all)
+    const http = needed.filter(isHttp)
+    const plain = needed.filter((grant) => !isHttp(grant))
+    for (const part of [plain, http]) {
+      if (part.length === 0) continue
+      const key = JSON.stringify(part)
+      const group = groups.get(key) ?? { principals: [], grants: part }
+      group.principals.push(principal)
+      groups.set(key, group)
+    }
+  }
+  return [...groups.values()].map((group) => ({ principals: group.principals, to: productsOf(group.grants) }))
+}
+
+/** True when every request that `narrow` grants is granted by `wide` too. */
+export function covers(wide: Grant, narrow: Grant): boolean {
+  return (
+    (wide.port === 0 || wide.port === narrow.port) &&
+    (wide.method === '' || wide.method === narrow.method) &&
+    (wide.path === '' || wide.path === narrow.path || isBelow(wide.path, narrow.path)) &&
+    wide.not.every((path) => narrow.not.includes(path))
+  )
+}
+
+function isBelow(wide: string, narrow: string): boolean {
+  return wide.endsWith('/*') && narrow.startsWith(wide.slice(0, -1))
+}
+
+function isHttp(grant: Grant): boolean {
+  return grant.method !== '' || grant.path !== ''
+}
+
+function withoutCovered(grants: readonly Grant[]): Grant[] {
+  const unique = [...new Map(grants.map((grant) => [grantKey(grant), grant])).entries()]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([, grant]) => grant)
+  const wide = unique.filter(
+    (grant) => grant.port === 0 || grant.method === '' || grant.path === '' || grant.path.endsWith('*'),
+  )
+  return unique.filter((grant) => !wide.some((other) => other !== grant && covers(other, grant)))
+}
+
+function grantKey({ port, method, path, not }: Grant): string {
+  return JSON.stringify([path, method, port, not])
+}
+
+function productsOf(grants: Grant[]): GrantProduct[] {
+  const methods = merge(
+    grants.map(({ port, method, path, not }) => ({ ports: [port], methods: [method], paths: [path], notPaths: not })),
+    'methods',
+  )
+  const products = merge(merge(methods, 'paths'), 'ports')
+  return products.map(({ ports, methods: names, paths, notPaths }) => ({
+    ports: ports.filter((port) => port !== 0),
+    methods: names.filter((name) => name !== ''),
+    paths: paths.filter((path) => path !== ''),
+    notPaths,
+  }))
+}
+
+// Two products that differ in one list only are one product with that list joined: nothing is gained or lost. A list
+// with "any" in it stays alone, or dropping the "any" from the join would narrow it.
+function merge(products: GrantProduct[], list: 'ports' | 'methods' | 'paths'): GrantProduct[] {
+  const groups = new Map<string, GrantProduct>()
+  for (const product of products) {
+    const any = product[list].some((value) => value === 0 || value === '')
+    const key = JSON.stringify([{ ...product, [list]: null }, any])
+    const group = groups.get(key)
+    if (group) Object.assign(group, { [list]: [...group[list], ...product[list]].sort(ascending) })
+    else groups.set(key, { ...product })
+  }
+  return [...groups.values()]
+}
+
+function ascending(left: string | number, right: string | number): number {
+  if (typeof left === 'number' && typeof right === 'number') return left - right
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+function byPrincipal([left]: [string, unknown], [right]: [string, unknown]): number {
+  return ascending(left, right)
+}

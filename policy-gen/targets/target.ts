@@ -1,0 +1,59 @@
+import type { Granularity, Permission } from '../../services/model/permission.ts'
+
+/** A file of the output, its path relative to the output directory, with `/`. */
+export interface PolicyFile {
+  path: string
+  content: string
+}
+
+/**
+ * What a target could not express and what was done about it.
+ * - `refused`: it is not allowed, although it was observed: these requests would be denied
+ * - `widened`: more is allowed than was observed; `detail` says how much more
+ * - `noted`: what is written says what was observed, under a condition that the reader should know
+ */
+export interface Loss {
+  kind: string
+  done: 'refused' | 'widened' | 'noted'
+  detail: string
+  callee: string
+  caller: string
+  port: number
+  method: string
+  path: string
+  /** Observed requests that it concerns. */
+  requests: number
+  from?: Granularity
+  to?: Granularity
+}
+
+/** A request and what the policies must say to it: run by replay and by a real enforcement point alike. */
+export interface PolicyCase {
+  name: string
+  cluster: string
+  namespace: string
+  workload: string
+  /** Labels of the callee's pods, as far as the policies select by them. */
+  labels: Record<string, string>
+  principal: string
+  method: string
+  path: string
+  /** The workload's port; 0 when the policies do not look at it. */
+  port: number
+  expect: 'allow' | 'deny'
+}
+
+export interface Rendered {
+  files: PolicyFile[]
+  loss: Loss[]
+  cases: PolicyCase[]
+}
+
+/** A kind of policy that can be written: one folder, and one line in `index.ts`. */
+export interface Target {
+  id: string
+  title: string
+  /** What it can never express, for people who choose a target. */
+  limits: string[]
+  render: (permissions: readonly Permission[]) => Rendered
+}

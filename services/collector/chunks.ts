@@ -1,0 +1,67 @@
+import { frameEnds } from './protobuf.ts'
+
+/** A chunk ends at most here: large enough that the fixed cost of an insert disappears, small enough for two in memory. */
+export const CHUNK_BYTES = 64 << 20
+
+export interface Chunk {
+  bytes: Buffer
+  /** Position behind the chunk, in unpacked bytes of the input. */
+  end: number
+  /** True when no end of a line or message was found where one should be. */
+  torn: boolean
+}
+
+/** Finds where a chunk can end: behind the last whole line or message, or nowhere (0). */
+export type Cut = (bytes: Buffer) => number
+
+export const cutLines: Cut = (bytes) => bytes.lastIndexOf(0x0a) + 1
+export const cutMessages: Cut = (bytes) => frameEnds(bytes).at(-1) ?? 0
+
+/**
+ * Gathers bytes into chunks that end between lines or messages; skips the first `skip` bytes. The last chunk takes what is
+ * left, whole or not: a line without its newline is a line.
+ */
+export async function* chunks(bytes: AsyncIterable<Buffer>, cut: Cut, skip: number, sizeMax = CHUNK_BYTES): AsyncGenerator<Chunk> {
+  let position = 0
+  let buffer = Buffer.allocUnsafe(sizeMax)
+  let used = 0
+  for await (const part of bytes) {
+    let rest = part
+    if (position + used < skip && used === 0) {
+      const skipped = Math.min(rest.length, skip - position)
+      position += skipped
+      rest = rest.subarray(skipped)
+    }
+    while (rest.length > 0) {
+      const taken = rest.copy(buffer, used)
+      used += taken
+      rest = rest.subarray(taken)
+      if (used < sizeMax) continue
+      const end = cut(buffer)
+      const whole = end === 0 ? used : end
+      position += whole
+      const chunk = buffer.subarray(0, whole)
+      // A new buffer: the chunk just yielded may still be on its way to the spool.
+      const next = Buffer.allocUnsafe(sizeMax)
+      used = buffer.copy(next, 0, whole, used)
+      buffer = next
+      yield { bytes: chunk, end: position, torn: end === 0 }
+    }
+  }
+  if (used > 0) {
+    const bytesLeft = buffer.subarray(0, used)
+    yield { bytes: bytesLeft, end: position + used, torn: cut(bytesLeft) !== used }
+  }
+}
+
+/** Lines that are not empty, as the engine counts them: a carriage return alone is an empty line. */
+export function countLines(bytes: Buffer): number {
+  let lines = 0
+  for (let at = 0; at < bytes.length; ) {
+    const newline = bytes.indexOf(0x0a, at)
+    const end = newline === -1 ? bytes.length : newline
+    if (end > at + 1 || (end === at + 1 && bytes[at] !== 0x0d)) lines++
+    at = end + 1
+  }
+  return lines
+}

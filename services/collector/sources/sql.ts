@@ -1,0 +1,66 @@
+/**
+ * Expands the small macros of the mapping files, so that an address or a path is taken apart in one way everywhere:
+ * `{host:x}`, `{port:x}`, `{shape:x}`, `{path_flags:x:raw}` for an SQL expression x without braces, `{attribute:k}` and
+ * `{resource:k}` for the value of an OpenTelemetry attribute, `{name}` for a part, `{{}` and `{}}` for literal braces.
+ */
+export function expand(template: string, parts: Record<string, string>): string {
+  const named = template.replace(/\{([a-z_]+)\}/g, (whole, name: string) => {
+    const part = parts[name]
+    if (part === undefined) throw new Error(`no part named ${whole} for this mapping`)
+    return part
+  })
+  const expanded = named.replace(/\{(host|port|shape|path_flags|attribute|resource):([^{}]+)\}/g, (_, macro: string, argument: string) => {
+    if (macro === 'host') return host(argument)
+    if (macro === 'port') return port(argument)
+    if (macro === 'shape') return shape(argument)
+    if (macro === 'attribute') return `values[indexOf(keys, '${argument}')]`
+    if (macro === 'resource') return `resource_values[indexOf(resource_keys, '${argument}')]`
+    const [path = '', raw = ''] = argument.split(':')
+    return pathFlags(path, raw)
+  })
+  return expanded.replaceAll('{{}', '{').replaceAll('{}}', '}')
+}
+
+/** `10.1.2.3:80`, `[fd00::1]:80`, `envoy://connect_originate/10.1.2.3:80` -> the address; anything else -> ''. */
+function host(x: string): string {
+  return `multiIf(
+    startsWith(${x}, '['), substring(${x}, 2, position(${x}, ']') - 2),
+    position(${x}, '/') > 0, splitByChar(':', splitByChar('/', ${x})[-1])[1],
+    splitByChar(':', ${x})[1])`
+}
+
+/** The port behind the last colon, 0 where there is none. */
+function port(x: string): string {
+  return `toUInt16OrZero(splitByChar(':', ${x})[-1])`
+}
+
+/** Segments whose type says that they are values, not names: replaced by the type in braces. Nothing else is generalised here. */
+function shape(x: string): string {
+  const typed = `s -> multiIf(
+    length(s) = 0 OR NOT match(s, '[0-9]'), s,
+    length(s) <= 20 AND match(s, '^[0-9]+$'), '{int}',
+    length(s) = 36 AND match(s, '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$'), '{uuid}',
+    length(s) = 10 AND match(s, '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'), '{date}',
+    length(s) >= 12 AND match(s, '^[0-9a-fA-F]+$'), '{hex}',
+    s)`
+  return `if(match(${x}, '[0-9]'), arrayStringConcat(arrayMap(${typed}, splitByChar('/', ${x})), '/'), ${x})`
+}
+
+/** The bits of `PATH_FLAGS` (services/model/operation.ts), in its order; `raw` is the path before the query was cut. */
+function pathFlags(path: string, raw: string): string {
+  const rare = [
+    `position(${path}, '=') > 0`,
+    `match(${path}, '(?i)%(2f|5c)')`,
+    `position(${path}, '//') > 0`,
+    `position(${path}, ';') > 0`,
+    `match(${path}, '(?i)(^|/)(\\\\.|%2e){1,2}(/|$)')`,
+    `endsWith(${path}, '/') AND ${path} != '/'`,
+    '0',
+    `match(${path}, '[{}]')`,
+    `match(${path}, '(?i)%([013-46-9a-f][0-9a-f]|2[0-9a-e]|5[0-9abd-f])')`,
+    `match(${path}, '[^\\\\x21-\\\\x7e]|["<>^\`|\\\\\\\\]')`,
+  ]
+  const bits = rare.map((test, bit) => `bitShiftLeft(toUInt16(${test}), ${bit})`).join(' + ')
+  // Most paths are plain: one look decides for them.
+  return `toUInt16(if(match(${path}, '^(/[a-zA-Z0-9_~.:@!$&()+,-]*[a-zA-Z0-9_~:@!$&()+,-])+$'), 0, ${bits}) + if(position(${raw}, '?') > 0, 64, 0))`
+}

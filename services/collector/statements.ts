@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { packageRoot } from '../store/root.ts'
+import { LIMITS } from '../store/store.ts'
+import { REQUEST_COLUMNS, SPAN_COLUMNS } from './sources/columns.ts'
+import type { Source } from './sources/index.ts'
+import { expand } from './sources/sql.ts'
+
+/**
+ * The INSERT statements of ingest. A source's mapping is the SELECT of the INSERT itself: the engine analyses it once for a
+ * chunk. As a materialized view on a landing table it was analysed again for every block, at 100 ms each.
+ *
+ * Constants of the batch are bound: `{batch}`, `{sender}`, `{cluster}`, `{tenant}`, `{evidence_cap}`, `{speaks_for}`.
+ */
+export interface Statements {
+  /** Inserts the chunk's lines that begin as the source's lines do. */
+  plain: string
+  /** Inserts the others: prefixed by a container runtime, wrapped by a shipper, or not of this source at all. */
+  wrapped?: string
+}
+
+const cache = new Map<string, Statements>()
+
+/** Lines that stand alone: what most files are made of. Anything else goes the longer way. */
+const isPlain = (begins: string) =>
+  `startsWith(line, '${begins}') AND NOT startsWith(line, '[pod/') AND length(line) <= 262144 AND isValidUTF8(line)
+   AND position(line, '"log":') = 0 AND position(line, '"message":') = 0`
+
+/**
+ * The statements for a source, for chunks that the engine reads itself (`file`) or that come with the request (`input`).
+ * Cached: they are the same for every batch.
+ */
+export function statementsFor(source: Source, framing: Framing, reads: 'file' | 'input'): Statements {
+  const key = `${source.id} ${framing} ${reads}`
+  let statements = cache.get(key)
+  if (!statements) {
+    statements = framing === 'lines' && source.kind === 'lines' ? lineStatements(source, reads) : { plain: spanStatement(framing, reads) }
+    cache.set(key, statements)
+  }
+  return statements
+}
+
+/** How a chunk's bytes are framed. */
+export type Framing = 'lines' | 'protobuf'
+
+const settings = `SETTINGS ${LIMITS.ingest}, insert_deduplication_token = {token:String}`
+
+function lineStatements(source: Source, reads: 'file' | 'input'): Statements {
+  const plain = `SELECT *, line AS text, '' AS pod_namespace, '' AS pod_workload, '' AS unwrap_reject FROM (${chunkLines(reads)}) WHERE ${isPlain(source.begins ?? '')}`
+  const others = `SELECT * FROM (${chunkLines(reads)}) WHERE NOT (${isPlain(source.begins ?? '')})`
+  const wrapped = expand(part('common/unwrap.sql'), { landing: `(${others})` })
+  return { plain: requestInsert(source, plain, reads), wrapped: requestInsert(source, wrapped, reads) }
+}
+
+function chunkLines(reads: 'file' | 'input'): string {
+  const lines = reads === 'file' ? "file({chunk:String}, 'LineAsString', 'line String')" : "input('line String')"
+  return `SELECT line, ${CONSTANTS} FROM ${lines}`
+}
+
+const CONSTANTS = `{batch:String} AS batch, {sender:String} AS sender, {cluster:String} AS cluster, {tenant:String} AS tenant,
+  {evidence_cap:Int8} AS evidence_cap, {speaks_for:String} AS speaks_for`
+
+function requestInsert(source: Source, unwrap: string, reads: 'file' | 'input'): string {
+  const fields = expand(part(`${source.id}/mapping.sql`), { unwrap, request_line: part('common/request_line.sql'), text_untold: part('common/text_untold.sql') })
+  const facts = expand(part('common/envoy.sql'), { fields })
+  const settled = expand(part('common/settle.sql'), { facts })
+  return `INSERT INTO parsed_request (${REQUEST_COLUMNS}, source_format) ${settings}
+    SELECT ${REQUEST_COLUMNS}, '${source.id}' FROM (${settled})${reads === 'input' ? ' FORMAT LineAsString' : ''}`
+}
+
+function spanStatement(framing: Framing, reads: 'file' | 'input'): string {
+  const spans =
+    framing === 'lines'
+      ? expand(part('otlp-traces/json.sql'), { lines: chunkLines(reads) })
+      : expand(part('otlp-traces/protobuf.sql'), { constants: CONSTANTS, requests: protobufRequests(reads) })
+  const schema = part('otlp-traces/schema.proto').replaceAll("'", '')
+  const format = framing === 'protobuf' ? `, format_schema_source = 'string', format_schema = '${schema}', format_schema_message_name = 'ExportTraceServiceRequest'` : ''
+  const body = reads === 'input' ? ` FORMAT ${framing === 'lines' ? 'LineAsString' : 'ProtobufSingle'}` : ''
+  return `INSERT INTO parsed_span (${SPAN_COLUMNS}) ${settings}${format}
+    SELECT ${SPAN_COLUMNS} FROM (${expand(part('otlp-traces/mapping.sql'), { spans })})${body}`
+}
+
+const ATTRIBUTES = 'attributes Array(Tuple(key String, value Tuple(string_value String, int_value Int64)))'
+const PROTOBUF_STRUCTURE = `resource_spans Array(Tuple(resource Tuple(${ATTRIBUTES}), scope_spans Array(Tuple(spans Array(Tuple(
+  trace_id String, span_id String, parent_span_id String, name String, kind Int32, start_time_unix_nano UInt64, end_time_unix_nano UInt64, ${ATTRIBUTES}))))))`
+
+function protobufRequests(reads: 'file' | 'input'): string {
+  return reads === 'file' ? `file({chunk:String}, 'ProtobufSingle', '${PROTOBUF_STRUCTURE}')` : `input('${PROTOBUF_STRUCTURE}')`
+}
+
+const part = (name: string) => readFileSync(join(packageRoot(), 'services/collector/sources', name), 'utf8')

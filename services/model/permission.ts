@@ -1,0 +1,86 @@
+import type { Evidence, Reporter } from './evidence.ts'
+import type { PathFlag } from './operation.ts'
+
+/** How finely a permission says what is allowed, widest first. */
+export const GRANULARITIES = ['workload', 'port', 'method', 'path'] as const
+export type Granularity = (typeof GRANULARITIES)[number]
+
+export interface WorkloadReference {
+  cluster: string
+  namespace: string
+  workload: string
+}
+
+/**
+ * Whom a permission protects. Workloads that one selector covers (the versions of an application) are one callee:
+ * `workload` is then the application's name and `members` lists the workloads that were seen.
+ */
+export interface Callee extends WorkloadReference {
+  members: string[]
+  /** Labels that select the callee's pods. */
+  selector: Record<string, string>
+  /** `assumed`: no inventory gave the labels, a naming rule did. */
+  selectorBasis: 'inventory' | 'assumed'
+  /** Requests that reached the callee without mutual TLS, whoever made them. */
+  plaintextRequests: number
+  /** True when some reporter said of some request that it was mutual TLS. */
+  mutualTlsSeen: boolean
+}
+
+export interface Caller {
+  /** Platform identity without a scheme: `cluster.local/ns/a/sa/b`. */
+  principal: string
+  /** `assumed`: a naming rule made it from a name that the caller only claimed. */
+  basis: 'observed' | 'assumed'
+  /** The workloads that were seen behind the identity; more than one means a shared service account. */
+  workloads: WorkloadReference[]
+}
+
+/** A widening that the evidence forced: what was asked for could not be said, so the next wider thing is. */
+export interface Widening {
+  from: Granularity
+  to: Granularity
+  reason: string
+}
+
+/** A condition on the user, the device or the moment (`request.auth.claims[groups]` is one of …). */
+export interface Condition {
+  key: string
+  values: string[]
+}
+
+export interface PermissionEvidence {
+  first_seen: string
+  last_seen: string
+  /** A lower bound where several operations were merged: the days of the one that was seen on most. */
+  days: number
+  requests: number
+  /** Of the strongest observation. */
+  strength: Evidence
+  reporters: Reporter[]
+  /** Requests of this permission that were plaintext: an identity-based rule cannot allow them. */
+  plaintext_requests: number
+}
+
+/**
+ * The target-neutral rule, with the elements that NIST SP 800-204B asks of an authorization policy (APE-SR-1): effect,
+ * callee, caller, port, operation, conditions; and the evidence it stands on.
+ *
+ * `port` is the workload's port, 0 for any. An empty `method` or `path` is any; a `path` is as observed, with segments
+ * in braces for parameters, and says with `flags` on which of its traits targets differ.
+ */
+export interface Permission {
+  effect: 'allow'
+  callee: Callee
+  caller: Caller
+  port: number
+  operation: { method: string; path: string; flags: PathFlag[] }
+  conditions: Condition[]
+  granularity: Granularity
+  widened: Widening[]
+  evidence: PermissionEvidence
+}
+
+export function isGranularity(value: string): value is Granularity {
+  return (GRANULARITIES as readonly string[]).includes(value)
+}

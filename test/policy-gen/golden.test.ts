@@ -1,0 +1,95 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { generate } from '../../policy-gen/generate.ts'
+import type { ProposeOptions } from '../../policy-gen/propose.ts'
+import { replay } from '../../policy-gen/replay/replay.ts'
+import { readAssumed } from '../../policy-gen/report.ts'
+import { targets } from '../../policy-gen/targets/index.ts'
+import { inventory, operation, readCases, type ShortInventory, type ShortOperation, WINDOW } from './support.ts'
+
+interface ProposeCase {
+  name: string
+  says: string
+  options?: ProposeOptions
+  inventory?: ShortInventory
+  operations: ShortOperation[]
+}
+
+/** Set CINCH_GOLDEN=write to accept what is rendered now; review the difference before it is committed. */
+const { CINCH_GOLDEN } = process.env
+const WRITE = CINCH_GOLDEN === 'write'
+
+for (const target of targets) {
+  for (const testCase of readCases<ProposeCase[]>('propose.yaml')) {
+    const directory = fileURLToPath(new URL(`golden/${target.id}/${testCase.name}`, import.meta.url))
+    const operations = testCase.operations.map(operation)
+    const known = inventory(testCase.inventory)
+    const { files, report } = generate(operations, known, target, { ...testCase.options, window: WINDOW })
+
+    describe(`${target.id}, ${testCase.name}: ${testCase.says}`, () => {
+      const short = { path: 'loss.json', content: `${JSON.stringify(report.loss, null, 2)}\n` }
+      const golden = [...files.filter(({ path }) => path.endsWith('.yaml') || path === 'tests.json'), short]
+      if (WRITE) rmSync(directory, { recursive: true, force: true })
+
+      it.each(golden)('renders $path', ({ path, content }) => {
+        const file = `${directory}/${path}`
+        if (WRITE) {
+          mkdirSync(dirname(file), { recursive: true })
+          writeFileSync(file, content)
+        }
+        expect(content).toBe(existsSync(file) ? readFileSync(file, 'utf8') : 'no golden file')
+      })
+
+      it('renders nothing else', () => {
+        const listed = readdirSync(directory, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => `${entry.parentPath}/${entry.name}`.slice(directory.length + 1))
+        expect(listed.sort()).toEqual(golden.map(({ path }) => path).sort())
+      })
+
+      it('keeps its own test cases, as replay reads the files', () => {
+        const tests = JSON.parse(files.find(({ path }) => path === 'tests.json')?.content ?? '') as {
+          cases: TestCase[]
+        }
+        expect(tests.cases.length).toBeGreaterThan(0)
+        for (const one of tests.cases) {
+          const workload = { cluster: one.cluster, namespace: one.namespace, name: one.workload, labels: one.labels }
+          const facts = {
+            workloads: [{ ...workload, kind: 'Deployment', serviceAccount: '', owner: '' }],
+            services: [],
+          }
+          const to = [one.cluster, one.namespace, one.workload].join('/')
+          const short = { to, principal: one.principal, method: one.method, path: one.path, port: one.port || 1 }
+          const result = replay(files, [operation(short)], { inventory: facts, window: WINDOW })
+          const verdict = result.still_allowed > 0 ? 'allow' : result.newly_denied.length > 0 ? 'deny' : 'uncertain'
+          expect(verdict, JSON.stringify(one)).toBe(one.expect)
+        }
+      })
+
+      it('denies in replay exactly what the report says it refuses or skips', () => {
+        const context = { inventory: known, assumed: readAssumed(files), window: WINDOW }
+        const result = replay(files, operations, context)
+        const refused = report.loss.filter(({ done }) => done === 'refused')
+        const expected = refused.reduce((sum, loss) => sum + loss.requests, 0)
+        const denied = result.newly_denied.reduce((sum, call) => sum + call.requests, 0)
+        const uncertain = result.uncertain.reduce((sum, call) => sum + call.requests, 0)
+        expect(denied + uncertain).toBe(expected)
+        expect(result.newly_allowed).toEqual([])
+      })
+    })
+  }
+}
+
+interface TestCase {
+  cluster: string
+  namespace: string
+  workload: string
+  labels: Record<string, string>
+  principal: string
+  method: string
+  path: string
+  port: number
+  expect: 'allow' | 'deny'
+}
