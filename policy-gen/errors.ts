@@ -1,21 +1,17 @@
-/** Codes of what a user can do wrong here; the message says what to do. */
-export type PolicyErrorCode =
-  | 'bad_option'
-  | 'bad_naming_rule'
-  | 'bad_yaml'
-  | 'bad_policy'
-  | 'bad_report'
-  | 'unknown_target'
+import { CinchError } from '../services/model/errors.ts'
+
+const NEXT = {
+  bad_option: 'Correct the option; `cinch help policies` lists what each takes.',
+  bad_policy: 'Correct the file, or generate the policies again with `cinch policies generate`.',
+} as const
 
 /** An error of input that a person can mend. `file` names the policy file, where it is about one. */
-export class PolicyError extends Error {
-  readonly code: PolicyErrorCode
+export class PolicyError extends CinchError {
   readonly file: string
 
-  constructor(code: PolicyErrorCode, message: string, file = '') {
-    super(file ? `${file}: ${message}` : message)
+  constructor(code: keyof typeof NEXT, message: string, file = '') {
+    super(code, file ? `${file}: ${message}` : message, NEXT[code])
     this.name = 'PolicyError'
-    this.code = code
     this.file = file
   }
 }

@@ -18,11 +18,11 @@ export type NamingRule = (facts: NamingFacts) => Named
 /**
  * Reads a naming rule such as `cluster.local/ns/{namespace}/sa/{workload}`.
  * @param option the option's name, for the message
- * @throws PolicyError `bad_naming_rule` for an unknown placeholder, a stray brace or an empty rule
+ * @throws PolicyError `bad_option` for an unknown placeholder, a stray brace or an empty rule
  */
 export function namingRule(rule: string, option: string): NamingRule {
   const parts = rule.split(/\{([^{}]*)\}/)
-  if (rule.trim() === '') throw new PolicyError('bad_naming_rule', `${option} is empty; ${valid()}`)
+  if (rule.trim() === '') throw new PolicyError('bad_option', `${option} is empty; ${valid()}`)
   const pieces = parts.map((text, index) => (index % 2 === 0 ? literal(text, option) : placeholder(text, option)))
   return (facts) => {
     let value = ''
@@ -69,13 +69,13 @@ export function isPrincipal(value: string): boolean {
 const LABEL_PART = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/
 
 function literal(text: string, option: string): { text: string; placeholder?: undefined } {
-  if (/[{}]/.test(text)) throw new PolicyError('bad_naming_rule', `${option} has a brace without its pair; ${valid()}`)
+  if (/[{}]/.test(text)) throw new PolicyError('bad_option', `${option} has a brace without its pair; ${valid()}`)
   return { text }
 }
 
 function placeholder(name: string, option: string): { placeholder: Placeholder } {
   const found = PLACEHOLDERS.find((candidate) => candidate === name)
-  if (!found) throw new PolicyError('bad_naming_rule', `${option} has the unknown placeholder {${name}}; ${valid()}`)
+  if (!found) throw new PolicyError('bad_option', `${option} has the unknown placeholder {${name}}; ${valid()}`)
   return { placeholder: found }
 }
 

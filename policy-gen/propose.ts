@@ -52,7 +52,7 @@ export interface Proposal {
 /**
  * Proposes the least set of permissions under which every observed request of a known caller is served.
  *
- * @throws PolicyError `bad_option`, `bad_naming_rule`
+ * @throws PolicyError `bad_option`
  */
 export function propose(
   operations: readonly ObservedOperation[],

@@ -39,7 +39,7 @@ export function testsFile(cases: readonly PolicyCase[]): PolicyFile {
  * The naming rules that generated policies rest on, from the `report.json` among their files; nothing when there is
  * none, as with policies that people wrote.
  *
- * @throws PolicyError `bad_report`
+ * @throws PolicyError `bad_policy`
  */
 export function readAssumed(files: readonly PolicyFile[]): { principal?: string; selector?: string } {
   const { principal, selector } = readReport(files)?.assumed ?? {}
@@ -52,14 +52,14 @@ export function readAssumed(files: readonly PolicyFile[]): { principal?: string;
 /**
  * The report among a directory's files, null when there is none.
  *
- * @throws PolicyError `bad_report` when it is not what `cinch policies generate` writes
+ * @throws PolicyError `bad_policy` when it is not what `cinch policies generate` writes
  */
 export function readReport(files: readonly PolicyFile[]): Report | null {
   const file = files.find(({ path }) => path === REPORT_FILE || path.endsWith(`/${REPORT_FILE}`))
   if (!file) return null
   const report = parseJson(file)
   if (!isReport(report)) {
-    throw new PolicyError('bad_report', 'has no permissions or no "assumed"; generate the policies again', file.path)
+    throw new PolicyError('bad_policy', 'has no permissions or no "assumed"; generate the policies again', file.path)
   }
   return report
 }
@@ -69,7 +69,7 @@ function parseJson(file: PolicyFile): unknown {
     return JSON.parse(file.content)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new PolicyError('bad_report', `is no JSON (${why}); generate the policies again`, file.path)
+    throw new PolicyError('bad_policy', `is no JSON (${why}); generate the policies again`, file.path)
   }
 }
 

@@ -45,7 +45,7 @@ const API = /^security\.istio\.io\/(v1|v1beta1)$/
 /**
  * Reads every document of every YAML file, as the API server and Istio's validation would take them.
  *
- * @throws PolicyError `bad_yaml` or `bad_policy`, with the file and what to do
+ * @throws PolicyError `bad_policy`, with the file and what to do
  */
 export function readDocuments(files: readonly PolicyText[]): PolicyDocuments {
   const documents: PolicyDocuments = { authorization: [], peers: [], ignored: [] }
@@ -63,12 +63,12 @@ function parse(file: PolicyText): unknown[] {
   if (!Array.isArray(parsed)) return []
   return parsed.map((document) => {
     const [error] = [...document.errors, ...document.warnings]
-    if (error) throw new PolicyError('bad_yaml', `is no valid YAML: ${error.message.trim()}`, file.path)
+    if (error) throw new PolicyError('bad_policy', `is no valid YAML: ${error.message.trim()}`, file.path)
     try {
       return document.toJS({ maxAliasCount: 100 }) as unknown
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
-      throw new PolicyError('bad_yaml', `is no YAML that can be read: ${why}`, file.path)
+      throw new PolicyError('bad_policy', `is no YAML that can be read: ${why}`, file.path)
     }
   })
 }

@@ -24,7 +24,7 @@ export interface Replay extends ReplayResult {
  * Evaluates rendered policies on everything that was observed: what was served and would be denied, what was denied and
  * would be served, and what cannot be decided from what is known. It reads the files and nothing else about them.
  *
- * @throws PolicyError `bad_yaml`, `bad_policy`, `bad_naming_rule`
+ * @throws PolicyError `bad_policy`, `bad_option`
  */
 export function replay(
   files: readonly PolicyText[],

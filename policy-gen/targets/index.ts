@@ -5,10 +5,10 @@ import type { Target } from './target.ts'
 /** Every target, in the order in which people see them. */
 export const targets: readonly Target[] = [istio]
 
-/** @throws PolicyError `unknown_target`, which names the valid ones */
+/** @throws PolicyError `bad_option`, which names the valid ones */
 export function targetById(id: string): Target {
   const target = targets.find((candidate) => candidate.id === id)
   if (target) return target
   const known = targets.map((candidate) => candidate.id).join(', ')
-  throw new PolicyError('unknown_target', `there is no target ${JSON.stringify(id)}; targets are: ${known}`)
+  throw new PolicyError('bad_option', `there is no target ${JSON.stringify(id)}; targets are: ${known}`)
 }

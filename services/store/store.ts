@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type ClickHouseClient, createClient } from '@clickhouse/client'
 import { CinchError } from '../model/errors.ts'
+import { embeddedClients } from './embedded.ts'
 import type { StoreLocation } from './location.ts'
 import { readHolder, takeLock } from './lock.ts'
 import { repairDeduplication } from './repair.ts'
@@ -47,12 +47,11 @@ export async function openStore(location: StoreLocation): Promise<Store> {
 }
 
 function openEmbedded(location: StoreLocation & { kind: 'chdb' }): Store {
-  const connect = loadEngine()
-  const lock = takeLock(location.dir)
   const data = join(location.dir, 'data')
+  const open = embeddedClients(data)
+  const lock = takeLock(location.dir)
   mkdirSync(data, { recursive: true, mode: 0o700 })
   repairDeduplication(data)
-  const open = () => createClient({ connection: connect({ path: data }) } as never)
   const clients = { ingest: Array.from({ length: INGEST_LANES }, open), jobs: open(), reads: open() }
   return {
     location,
@@ -63,22 +62,6 @@ function openEmbedded(location: StoreLocation & { kind: 'chdb' }): Store {
       await closeAll(clients)
       lock.release()
     },
-  }
-}
-
-type Connect = (options: { path: string }) => unknown
-
-function loadEngine(): Connect {
-  try {
-    const { createChdbConnection } = createRequire(import.meta.url)('chdb/connection') as { createChdbConnection: Connect }
-    return createChdbConnection
-  } catch (cause) {
-    throw new CinchError(
-      'engine_missing',
-      'the embedded engine (npm package chdb) is not installed or does not run here',
-      'install it with npm install chdb, or give a server with --store http://host:8123/database',
-      { cause },
-    )
   }
 }
 

@@ -65,24 +65,45 @@ export function policies(request: { principal?: string; selector?: string }) {
       permissions: [
         {
           effect: 'allow',
-          caller: { principal: 'cluster.local/ns/shop/sa/web' },
-          callee: { cluster: 'east', namespace: 'shop', workload: 'api' },
+          caller: { principal: 'cluster.local/ns/shop/sa/web', basis: 'observed', workloads: [] },
+          callee: {
+            cluster: 'east',
+            namespace: 'shop',
+            workload: 'api',
+            members: ['api'],
+            selector: { app: 'api' },
+            selectorBasis: 'inventory',
+          },
           port: 8080,
-          operation: { method: 'GET', path: '/api/v1/orders/{uuid}' },
+          operation: { method: 'GET', path: '/api/v1/orders/{uuid}', flags: [] },
           evidence: { ...SEEN, days: 27, requests: 812_441, strength: 'verified', reporters: ['destination'] },
         },
       ],
       skipped: [
         {
-          callee: 'shop/api',
-          caller: 'batch/worker',
-          operation: 'GET /api/v1/export',
+          code: 'evidence',
           reason: 'The caller is only claimed.',
+          caller: 'batch/worker',
+          callee: 'shop/api',
+          operations: 1,
           requests: 214,
+          denied: 0,
         },
       ],
       assumed: { ...(principal ? { principal } : {}), ...(selector ? { selector } : {}) },
-      loss: [{ subject: 'shop/api GET /a=b/{int}', what: 'A segment with = in a template', done: 'Left out' }],
+      loss: [
+        {
+          kind: 'equals',
+          done: 'widened',
+          detail: 'A segment with = in a template',
+          callee: 'shop/api',
+          caller: 'shop/web',
+          port: 8080,
+          method: 'GET',
+          path: '/a=b/{int}',
+          requests: 12,
+        },
+      ],
     },
   }
 }

@@ -91,13 +91,12 @@ function productsOf(grants: Grant[]): GrantProduct[] {
   }))
 }
 
-// Two products that differ in one list only are one product with that list joined: nothing is gained or lost. A list
-// with "any" in it stays alone, or dropping the "any" from the join would narrow it.
+// Two products that differ in one list only are one product with that list joined: nothing is gained or lost. "Any" is
+// never joined with a name: what it covers is gone by now.
 function merge(products: GrantProduct[], list: 'ports' | 'methods' | 'paths'): GrantProduct[] {
   const groups = new Map<string, GrantProduct>()
   for (const product of products) {
-    const any = product[list].some((value) => value === 0 || value === '')
-    const key = JSON.stringify([{ ...product, [list]: null }, any])
+    const key = JSON.stringify({ ...product, [list]: null })
     const group = groups.get(key)
     if (group) Object.assign(group, { [list]: [...group[list], ...product[list]].sort(ascending) })
     else groups.set(key, { ...product })

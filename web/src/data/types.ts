@@ -1,5 +1,6 @@
 import type { Evidence } from '../../../services/model/evidence.ts'
 import type { Graph } from '../../../services/model/graph.ts'
+import type { Granularity, Permission } from '../../../services/model/permission.ts'
 import type { ReplayResult } from '../../../services/model/replay.ts'
 
 /** The answers of the API as the screens read them. Fields that a newer server adds are ignored. */
@@ -40,9 +41,6 @@ export interface Source {
   last_seen: string | null
 }
 
-export const GRANULARITIES = ['workload', 'port', 'method', 'path'] as const
-export type Granularity = (typeof GRANULARITIES)[number]
-
 export interface PolicyRequest {
   target: 'istio'
   granularity: Granularity
@@ -58,23 +56,32 @@ export interface PolicyFile {
   content: string
 }
 
-/** `callee`, `caller`, `operation` and the permissions are for reading: text, or an object that `describe.ts` turns into it. */
+/** Observed, but no permission was made of it: one operation, or how many of this caller at this callee. */
 export interface Skipped {
-  callee: unknown
-  caller: unknown
-  operation: unknown
+  callee: string
+  caller: string
+  operation?: string
+  operations?: number
   reason: string
   requests: number
 }
 
+/** What the target cannot express: said in one text (`subject`, `what`) or in parts. */
 export interface Loss {
-  subject: unknown
-  what: string
+  subject?: string
+  what?: string
+  detail?: string
   done: string
+  callee?: string
+  caller?: string
+  port?: number
+  method?: string
+  path?: string
+  requests?: number
 }
 
 export interface PolicyReport {
-  permissions: unknown[]
+  permissions: Permission[]
   skipped: Skipped[]
   assumed: { principal?: string; selector?: string }
   loss: Loss[]
@@ -90,4 +97,4 @@ export interface Window {
   until: string
 }
 
-export type { Evidence, ReplayResult }
+export type { Evidence, Granularity, ReplayResult }

@@ -12,6 +12,8 @@ export class Viewport {
   #svg: SVGSVGElement | undefined
   #scene = { width: 0, height: 0 }
   #moved = false
+  /** The width at the last fit. */
+  #fitted = 0
   readonly #zoom: ZoomBehavior<SVGSVGElement, unknown> = zoom<SVGSVGElement, unknown>()
     .scaleExtent([SCALE.least, SCALE.most])
     .on('zoom', (event: { transform: { toString(): string }; sourceEvent: unknown }) => {
@@ -29,11 +31,15 @@ export class Viewport {
     }
   }
 
-  /** Shows the whole of a new drawing; a change of the window's size leaves alone what the reader has moved. */
+  /**
+   * Shows the whole of a new drawing. A change of the width fits it again unless the reader has moved it; a change of
+   * the height does not, for opening a panel below must not shrink what was just clicked.
+   */
   show(scene: { width: number; height: number }): void {
     const isNew = scene.width !== this.#scene.width || scene.height !== this.#scene.height
+    const isWider = this.width !== this.#fitted
     this.#scene = scene
-    if (isNew || !this.#moved) this.fit()
+    if (isNew || (isWider && !this.#moved)) this.fit()
   }
 
   fit(): void {
@@ -47,6 +53,7 @@ export class Viewport {
     const fitted = zoomIdentity.translate((this.width - width * k) / 2, (this.height - height * k) / 2).scale(k)
     this.#zoom.transform(select(this.#svg), fitted)
     this.#moved = false
+    this.#fitted = this.width
   }
 
   scaleBy(factor: number): void {

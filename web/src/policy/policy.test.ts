@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { describe as line, permissionRow } from './describe.ts'
+import type { Permission } from '../../../services/model/permission.ts'
+import { lossRow, permissionRow } from './rows.ts'
 import { verdicts } from './verdicts.ts'
 import { tokens } from './yaml.ts'
 
@@ -22,19 +23,60 @@ test('colouring changes no text', () => {
   ])
 })
 
-test.each([
-  ['shop/api', 'shop/api'],
-  [{ namespace: 'shop', workload: 'api', principal: 'p' }, 'shop/api'],
-  [{ principals: ['a', 'b'] }, 'a, b'],
-  [{ methods: ['GET', 'HEAD'], paths: ['/a'] }, 'GET, HEAD /a'],
-  [{ method: '', path: '/a' }, '/a'],
-  [null, ''],
-])('%j is written as %j', (value, text) => {
-  expect(line(value)).toBe(text)
+test('a permission says what was assumed and what is not limited', () => {
+  const workload = { cluster: 'c', namespace: 'shop', workload: 'api' }
+  const permission: Permission = {
+    effect: 'allow',
+    callee: {
+      ...workload,
+      members: [],
+      selector: {},
+      selectorBasis: 'inventory',
+      plaintextRequests: 0,
+      mutualTlsSeen: true,
+    },
+    caller: { principal: 'cluster.local/ns/shop/sa/web', basis: 'assumed', workloads: [] },
+    port: 8080,
+    operation: { method: '', path: '', flags: [] },
+    conditions: [],
+    granularity: 'port',
+    widened: [],
+    evidence: {
+      first_seen: '',
+      last_seen: '',
+      days: 2,
+      requests: 7,
+      strength: 'claimed',
+      reporters: [],
+      plaintext_requests: 0,
+    },
+  }
+  expect(permissionRow(permission)).toMatchObject({
+    caller: 'cluster.local/ns/shop/sa/web (assumed)',
+    callee: 'shop/api',
+    operation: 'any',
+    requests: 7,
+  })
 })
 
-test('a permission of an unknown form is an empty row, not an error', () => {
-  expect(permissionRow(undefined)).toMatchObject({ caller: '', callee: '', requests: 0 })
+test('a loss is told in one text, whether it comes in parts or whole', () => {
+  const parts = {
+    caller: 'shop/web',
+    callee: 'shop/api',
+    port: 80,
+    method: 'GET',
+    path: '/a',
+    detail: 'No =.',
+    done: 'widened',
+    requests: 3,
+  }
+  expect(lossRow(parts)).toEqual({
+    subject: 'shop/web → shop/api port 80 GET /a',
+    what: 'No =.',
+    done: 'widened',
+    requests: 3,
+  })
+  expect(lossRow({ subject: 's', what: 'w', done: 'd' })).toEqual({ subject: 's', what: 'w', done: 'd', requests: 0 })
 })
 
 test('the outcomes of a replay add up to its requests', () => {

@@ -1,5 +1,7 @@
 import type { PolicyFile } from '../data/types.ts'
 
+type Encoder = InstanceType<typeof TextEncoder>
+
 const BLOCK = 512
 const NAME_MAX = 100
 const PREFIX_MAX = 155
@@ -26,7 +28,7 @@ export function tar(files: readonly PolicyFile[]): Uint8Array<ArrayBuffer> {
   return archive
 }
 
-function header(encoder: TextEncoder, path: string, size: number): Uint8Array {
+function header(encoder: Encoder, path: string, size: number): Uint8Array {
   const block = new Uint8Array(BLOCK)
   const put = (offset: number, text: string) => block.set(encoder.encode(text), offset)
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, '0')
@@ -52,7 +54,7 @@ function header(encoder: TextEncoder, path: string, size: number): Uint8Array {
 }
 
 /** Long paths are split at a slash into the header's two fields. */
-function split(encoder: TextEncoder, path: string): { name: string; prefix: string } {
+function split(encoder: Encoder, path: string): { name: string; prefix: string } {
   const length = (text: string) => encoder.encode(text).length
   if (length(path) <= NAME_MAX) return { name: path, prefix: '' }
   for (let slash = path.indexOf('/'); slash > 0; slash = path.indexOf('/', slash + 1)) {
