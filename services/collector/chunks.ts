@@ -21,7 +21,12 @@ export const cutMessages: Cut = (bytes) => frameEnds(bytes).at(-1) ?? 0
  * Gathers bytes into chunks that end between lines or messages; skips the first `skip` bytes. The last chunk takes what is
  * left, whole or not: a line without its newline is a line.
  */
-export async function* chunks(bytes: AsyncIterable<Buffer>, cut: Cut, skip: number, sizeMax = CHUNK_BYTES): AsyncGenerator<Chunk> {
+export async function* chunks(
+  bytes: AsyncIterable<Buffer>,
+  cut: Cut,
+  skip: number,
+  sizeMax = CHUNK_BYTES,
+): AsyncGenerator<Chunk> {
   let position = 0
   let buffer = Buffer.allocUnsafe(sizeMax)
   let used = 0

@@ -11,7 +11,11 @@ export async function* messagesOfCollectorFile(bytes: AsyncIterable<Buffer>): As
   let rest: Buffer = Buffer.alloc(0)
   for await (const part of bytes) {
     rest = rest.length === 0 ? part : Buffer.concat([rest, part])
-    for (let length = messageLength(rest); length !== undefined && rest.length >= 4 + length; length = messageLength(rest)) {
+    for (
+      let length = messageLength(rest);
+      length !== undefined && rest.length >= 4 + length;
+      length = messageLength(rest)
+    ) {
       yield rest.subarray(4, 4 + length)
       rest = rest.subarray(4 + length)
     }

@@ -40,7 +40,8 @@ export interface Committer {
 export function createCommitter(store: Store): Committer {
   const spool: Spool<Note> = openSpool(join(store.dataDir, 'spool'))
   const lanes = createLanes(store.ingest)
-  const insertEntry = (client: ClickHouseClient, entry: SpoolEntry<Note>) => insertChunk({ store, spool, client }, entry)
+  const insertEntry = (client: ClickHouseClient, entry: SpoolEntry<Note>) =>
+    insertChunk({ store, spool, client }, entry)
   return {
     commit: (chunk, note, sync) => {
       const entry = spool.add(chunk, note, sync)
@@ -84,7 +85,12 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<C
   return counts
 }
 
-async function insert({ store, client }: Context, entry: SpoolEntry<Note>, statement: string, token: string): Promise<void> {
+async function insert(
+  { store, client }: Context,
+  entry: SpoolEntry<Note>,
+  statement: string,
+  token: string,
+): Promise<void> {
   const params = { ...originParams(entry.note.origin), batch: batchOf(token), token }
   if (store.location.kind === 'chdb') {
     await run(client, statement, { ...params, chunk: entry.path })
@@ -117,5 +123,10 @@ async function insertHalves(context: Context, entry: SpoolEntry<Note>, error: un
 
 /** True when the engine refused the bytes themselves, and not the statement or the moment. */
 function isMalformed(error: unknown): boolean {
-  return error instanceof Error && /PROTOBUF|CANNOT_PARSE|CANNOT_READ|INCORRECT_DATA|ATTEMPT_TO_READ_AFTER_EOF|UNEXPECTED_END/.test(`${'type' in error ? error.type : ''} ${error.message}`)
+  return (
+    error instanceof Error &&
+    /PROTOBUF|CANNOT_PARSE|CANNOT_READ|INCORRECT_DATA|ATTEMPT_TO_READ_AFTER_EOF|UNEXPECTED_END/.test(
+      `${'type' in error ? error.type : ''} ${error.message}`,
+    )
+  )
 }

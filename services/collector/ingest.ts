@@ -3,9 +3,9 @@ import { CinchError } from '../model/errors.ts'
 import { filePositions } from '../store/queries/files.ts'
 import type { Store } from '../store/store.ts'
 import { CHUNK_BYTES, type Chunk, chunks, countLines, cutLines, cutMessages } from './chunks.ts'
+import { messagesOfCollectorFile, startsAsCollectorFile } from './collector-file.ts'
 import type { Committer, Note } from './commit.ts'
 import { findPosition, type Input } from './input.ts'
-import { messagesOfCollectorFile, startsAsCollectorFile } from './collector-file.ts'
 import { storeObjects } from './objects.ts'
 import type { Origin } from './origin.ts'
 import type { Source } from './sources/index.ts'
@@ -31,7 +31,14 @@ const IN_FLIGHT_MAX = 3
  * a grown file adds its tail, and a copy under another name adds nothing.
  * @throws CinchError `bad_file`, `bad_objects`
  */
-export async function ingest(store: Store, committer: Committer, source: Source, origin: Origin, input: Input, progress: Progress = () => {}): Promise<IngestResult> {
+export async function ingest(
+  store: Store,
+  committer: Committer,
+  source: Source,
+  origin: Origin,
+  input: Input,
+  progress: Progress = () => {},
+): Promise<IngestResult> {
   const started = performance.now()
   const result = { read: 0, accepted: 0, rejected: 0, bytes: 0, skipped: 0, seconds: 0 }
   if (source.kind === 'objects') {
@@ -44,10 +51,21 @@ export async function ingest(store: Store, committer: Committer, source: Source,
   return result
 }
 
-async function ingestChunks(store: Store, committer: Committer, source: Source, origin: Origin, input: Input, progress: Progress, result: IngestResult): Promise<void> {
+async function ingestChunks(
+  store: Store,
+  committer: Committer,
+  source: Source,
+  origin: Origin,
+  input: Input,
+  progress: Progress,
+  result: IngestResult,
+): Promise<void> {
   const position = findPosition(input.beginning, await filePositions(store.reads, source.id, origin.cluster))
   const framing = framingOf(source, input.beginning)
-  const bytes = framing === 'protobuf' && startsAsCollectorFile(input.beginning) ? messagesOfCollectorFile(input.bytes) : input.bytes
+  const bytes =
+    framing === 'protobuf' && startsAsCollectorFile(input.beginning)
+      ? messagesOfCollectorFile(input.bytes)
+      : input.bytes
   result.skipped = position.end
   const running = new Set<Promise<void>>()
   let failure: unknown
@@ -80,7 +98,13 @@ function framingOf(source: Source, beginning: Buffer): Framing {
   return first === 0x0a || beginning[0] === 0x0a || first === 0x00 ? 'protobuf' : 'lines'
 }
 
-function noteOf(source: Source, framing: Framing, origin: Origin, position: { file: string; beginning: number }, chunk: Chunk): Note {
+function noteOf(
+  source: Source,
+  framing: Framing,
+  origin: Origin,
+  position: { file: string; beginning: number },
+  chunk: Chunk,
+): Note {
   const where = [source.id, origin.cluster, origin.sender, position.file, chunk.end - chunk.bytes.length, chunk.end]
   return {
     source: source.id,
@@ -96,9 +120,20 @@ function noteOf(source: Source, framing: Framing, origin: Origin, position: { fi
  * Stores what came in one request, known by its bytes: the same bytes sent again count once.
  * @throws CinchError `too_large` beyond `REQUEST_BYTES_MAX`
  */
-export async function ingestRequest(store: Store, committer: Committer, source: Source, origin: Origin, body: Buffer): Promise<IngestResult> {
+export async function ingestRequest(
+  store: Store,
+  committer: Committer,
+  source: Source,
+  origin: Origin,
+  body: Buffer,
+): Promise<IngestResult> {
   const started = performance.now()
-  if (body.length > REQUEST_BYTES_MAX) throw new CinchError('too_large', `the request has ${body.length} bytes`, `send at most ${REQUEST_BYTES_MAX} bytes in one request`)
+  if (body.length > REQUEST_BYTES_MAX)
+    throw new CinchError(
+      'too_large',
+      `the request has ${body.length} bytes`,
+      `send at most ${REQUEST_BYTES_MAX} bytes in one request`,
+    )
   const seconds = () => (performance.now() - started) / 1000
   if (source.kind === 'objects') {
     const counts = await storeObjects(store, origin.cluster, { name: 'the request', bytes: once(body) })
@@ -106,8 +141,15 @@ export async function ingestRequest(store: Store, committer: Committer, source: 
   }
   if (body.length === 0) return { read: 0, accepted: 0, rejected: 0, bytes: 0, skipped: 0, seconds: seconds() }
   const framing = framingOf(source, body)
-  const token = createHash('sha256').update(JSON.stringify([source.id, origin.cluster, origin.sender])).update(body).digest('hex')
-  const counts = await committer.commit(body, { source: source.id, framing, origin, token, lines: framing === 'lines' ? countLines(body) : 0 }, true)
+  const token = createHash('sha256')
+    .update(JSON.stringify([source.id, origin.cluster, origin.sender]))
+    .update(body)
+    .digest('hex')
+  const counts = await committer.commit(
+    body,
+    { source: source.id, framing, origin, token, lines: framing === 'lines' ? countLines(body) : 0 },
+    true,
+  )
   return { read: counts.accepted + counts.rejected, ...counts, bytes: body.length, skipped: 0, seconds: seconds() }
 }
 

@@ -27,23 +27,31 @@ export interface Input {
  */
 export async function openInput(path: string): Promise<Input> {
   const size = path === '-' ? 0 : await fileSize(path)
-  const raw = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: 1 << 20 })
+  return await inputOf(path, path === '-' ? process.stdin : createReadStream(path, { highWaterMark: 1 << 20 }), size)
+}
+
+/** An input of bytes that come from anywhere; `size` is 0 where it is not known. */
+export async function inputOf(name: string, raw: AsyncIterable<Buffer>, size: number): Promise<Input> {
   let read = 0
   const counted = (async function* () {
-    for await (const bytes of raw as AsyncIterable<Buffer>) {
+    for await (const bytes of raw) {
       read += bytes.length
       yield bytes
     }
   })()
   const packed = await peek(counted, 4)
-  const unpacked = unpack(packed, path)
-  const { head, bytes } = await peek(unpacked, BEGINNING_BYTES)
-  return { name: path, size, beginning: head, bytes, bytesRead: () => read }
+  const { head, bytes } = await peek(unpack(packed, name), BEGINNING_BYTES)
+  return { name, size, beginning: head, bytes, bytesRead: () => read }
 }
 
 async function fileSize(path: string): Promise<number> {
   const found = await stat(path).catch((cause) => {
-    throw new CinchError('bad_file', `cannot read ${path}: ${cause.code ?? cause.message}`, 'give a file that exists and that you may read, or - for standard input', { cause })
+    throw new CinchError(
+      'bad_file',
+      `cannot read ${path}: ${cause.code ?? cause.message}`,
+      'give a file that exists and that you may read, or - for standard input',
+      { cause },
+    )
   })
   if (found.isDirectory()) throw new CinchError('bad_file', `${path} is a directory`, 'give the files in it')
   return found.size
@@ -57,7 +65,11 @@ function unpack({ head, bytes }: Peeked, path: string): AsyncIterable<Buffer> {
   return readPacked(bytes, unpacker as unknown as Readable & NodeJS.WritableStream, path)
 }
 
-async function* readPacked(bytes: AsyncIterable<Buffer>, unpacker: Readable & NodeJS.WritableStream, path: string): AsyncGenerator<Buffer> {
+async function* readPacked(
+  bytes: AsyncIterable<Buffer>,
+  unpacker: Readable & NodeJS.WritableStream,
+  path: string,
+): AsyncGenerator<Buffer> {
   const { pipeline } = await import('node:stream')
   pipeline(bytes, unpacker, () => {})
   try {
@@ -65,7 +77,12 @@ async function* readPacked(bytes: AsyncIterable<Buffer>, unpacker: Readable & No
   } catch (cause) {
     // What came before the damage is kept: a file that is still being written ends in the middle.
     const message = cause instanceof Error ? cause.message : String(cause)
-    throw new CinchError('bad_file', `${path} is damaged or cut: ${message}`, 'what could be unpacked is stored; give the whole file again and its rest is added', { cause })
+    throw new CinchError(
+      'bad_file',
+      `${path} is damaged or cut: ${message}`,
+      'what could be unpacked is stored; give the whole file again and its rest is added',
+      { cause },
+    )
   }
 }
 
@@ -107,7 +124,9 @@ const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
  * A file that had fewer bytes when it was first read is known by those.
  */
 export function findPosition(beginning: Buffer, known: FilePosition[]): FilePosition {
-  const lengths = [...new Set(known.map((position) => position.beginning))].filter((length) => length <= beginning.length).sort((a, b) => b - a)
+  const lengths = [...new Set(known.map((position) => position.beginning))]
+    .filter((length) => length <= beginning.length)
+    .sort((a, b) => b - a)
   for (const length of lengths) {
     const file = digest(beginning.subarray(0, length))
     const found = known.find((position) => position.beginning === length && position.file === file)

@@ -1,6 +1,6 @@
 import { parseAllDocuments } from 'yaml'
-import type { Service, Workload } from '../model/inventory.ts'
 import { CinchError } from '../model/errors.ts'
+import type { Service, Workload } from '../model/inventory.ts'
 import { declareServices, declareWorkloads } from '../store/queries/inventory.ts'
 import type { Store } from '../store/store.ts'
 import { readObjects } from './sources/kubernetes-objects/read.ts'
@@ -12,12 +12,21 @@ const OBJECTS_BYTES_MAX = 256 << 20
  * Reads Kubernetes objects (YAML documents, JSON, `List`s) and declares their workloads and services.
  * @throws CinchError `bad_objects` when it is neither YAML nor JSON
  */
-export async function storeObjects(store: Store, cluster: string, input: { name: string; bytes: AsyncIterable<Buffer> }) {
+export async function storeObjects(
+  store: Store,
+  cluster: string,
+  input: { name: string; bytes: AsyncIterable<Buffer> },
+) {
   const parts: Buffer[] = []
   let size = 0
   for await (const part of input.bytes) {
     size += part.length
-    if (size > OBJECTS_BYTES_MAX) throw new CinchError('too_large', `${input.name} has more than ${OBJECTS_BYTES_MAX} bytes`, 'give the objects in several files')
+    if (size > OBJECTS_BYTES_MAX)
+      throw new CinchError(
+        'too_large',
+        `${input.name} has more than ${OBJECTS_BYTES_MAX} bytes`,
+        'give the objects in several files',
+      )
     parts.push(part)
   }
   const found = readObjects(parseDocuments(Buffer.concat(parts).toString('utf8'), input.name), cluster)
@@ -31,7 +40,11 @@ function parseDocuments(text: string, name: string): unknown[] {
   const list = Array.isArray(documents) ? documents : []
   const broken = list.find((document) => document.errors.length > 0)
   if (broken) {
-    throw new CinchError('bad_objects', `${name} is neither YAML nor JSON: ${broken.errors[0]?.message.split('\n')[0]}`, 'give the output of kubectl get deployments,services,… -A -o yaml')
+    throw new CinchError(
+      'bad_objects',
+      `${name} is neither YAML nor JSON: ${broken.errors[0]?.message.split('\n')[0]}`,
+      'give the output of kubectl get deployments,services,… -A -o yaml',
+    )
   }
   return list.map((document) => document.toJS({ maxAliasCount: 100 }) as unknown)
 }

@@ -24,7 +24,7 @@ const cache = new Map<string, Statements>()
 /** Lines that stand alone: what most files are made of. Anything else goes the longer way. */
 const isPlain = (begins: string) =>
   `startsWith(line, '${begins}') AND NOT startsWith(line, '[pod/') AND length(line) <= 262144 AND isValidUTF8(line)
-   AND position(line, '"log":') = 0 AND position(line, '"message":') = 0`
+   AND position(line, '"log":') = 0 AND position(line, '"message":') = 0 AND position(line, '"kubernetes":') = 0`
 
 /**
  * The statements for a source, for chunks that the engine reads itself (`file`) or that come with the request (`input`).
@@ -34,7 +34,10 @@ export function statementsFor(source: Source, framing: Framing, reads: 'file' | 
   const key = `${source.id} ${framing} ${reads}`
   let statements = cache.get(key)
   if (!statements) {
-    statements = framing === 'lines' && source.kind === 'lines' ? lineStatements(source, reads) : { plain: spanStatement(framing, reads) }
+    statements =
+      framing === 'lines' && source.kind === 'lines'
+        ? lineStatements(source, reads)
+        : { plain: spanStatement(framing, reads) }
     cache.set(key, statements)
   }
   return statements
@@ -61,9 +64,13 @@ const CONSTANTS = `{batch:String} AS batch, {sender:String} AS sender, {cluster:
   {evidence_cap:Int8} AS evidence_cap, {speaks_for:String} AS speaks_for`
 
 function requestInsert(source: Source, unwrap: string, reads: 'file' | 'input'): string {
-  const fields = expand(part(`${source.id}/mapping.sql`), { unwrap, request_line: part('common/request_line.sql'), text_untold: part('common/text_untold.sql') })
+  const fields = expand(part(`${source.id}/mapping.sql`), {
+    unwrap,
+    request_line: part('common/request_line.sql'),
+    text_untold: part('common/text_untold.sql'),
+  })
   const facts = expand(part('common/envoy.sql'), { fields })
-  const settled = expand(part('common/settle.sql'), { facts })
+  const settled = expand(part('common/settle.sql'), { facts, redacted: part('common/redact.sql') })
   return `INSERT INTO parsed_request (${REQUEST_COLUMNS}, source_format) ${settings}
     SELECT ${REQUEST_COLUMNS}, '${source.id}' FROM (${settled})${reads === 'input' ? ' FORMAT LineAsString' : ''}`
 }
@@ -74,10 +81,13 @@ function spanStatement(framing: Framing, reads: 'file' | 'input'): string {
       ? expand(part('otlp-traces/json.sql'), { lines: chunkLines(reads) })
       : expand(part('otlp-traces/protobuf.sql'), { constants: CONSTANTS, requests: protobufRequests(reads) })
   const schema = part('otlp-traces/schema.proto').replaceAll("'", '')
-  const format = framing === 'protobuf' ? `, format_schema_source = 'string', format_schema = '${schema}', format_schema_message_name = 'ExportTraceServiceRequest'` : ''
+  const format =
+    framing === 'protobuf'
+      ? `, format_schema_source = 'string', format_schema = '${schema}', format_schema_message_name = 'ExportTraceServiceRequest'`
+      : ''
   const body = reads === 'input' ? ` FORMAT ${framing === 'lines' ? 'LineAsString' : 'ProtobufSingle'}` : ''
   return `INSERT INTO parsed_span (${SPAN_COLUMNS}) ${settings}${format}
-    SELECT ${SPAN_COLUMNS} FROM (${expand(part('otlp-traces/mapping.sql'), { spans })})${body}`
+    SELECT ${SPAN_COLUMNS} FROM (${expand(part('otlp-traces/mapping.sql'), { spans, redacted: part('common/redact.sql') })})${body}`
 }
 
 const ATTRIBUTES = 'attributes Array(Tuple(key String, value Tuple(string_value String, int_value Int64)))'
@@ -85,7 +95,9 @@ const PROTOBUF_STRUCTURE = `resource_spans Array(Tuple(resource Tuple(${ATTRIBUT
   trace_id String, span_id String, parent_span_id String, name String, kind Int32, start_time_unix_nano UInt64, end_time_unix_nano UInt64, ${ATTRIBUTES}))))))`
 
 function protobufRequests(reads: 'file' | 'input'): string {
-  return reads === 'file' ? `file({chunk:String}, 'ProtobufSingle', '${PROTOBUF_STRUCTURE}')` : `input('${PROTOBUF_STRUCTURE}')`
+  return reads === 'file'
+    ? `file({chunk:String}, 'ProtobufSingle', '${PROTOBUF_STRUCTURE}')`
+    : `input('${PROTOBUF_STRUCTURE}')`
 }
 
 const part = (name: string) => readFileSync(join(packageRoot(), 'services/collector/sources', name), 'utf8')

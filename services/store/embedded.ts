@@ -34,7 +34,10 @@ export function embeddedClients(dir: string): () => ClickHouseClient {
 }
 
 function binding(connection: Connection): Connection {
-  const bound = (send: Send): Send => (request) => send.call(connection, bindParams(request))
+  const bound =
+    (send: Send): Send =>
+    (request) =>
+      send.call(connection, bindParams(request))
   return {
     query: bound(connection.query),
     command: bound(connection.command),
@@ -61,7 +64,11 @@ function literal(text: string): string {
 
 function loadEngine(): (options: { path: string }) => Connection {
   try {
-    return (createRequire(import.meta.url)('chdb/connection') as { createChdbConnection: (options: { path: string }) => Connection }).createChdbConnection
+    return (
+      createRequire(import.meta.url)('chdb/connection') as {
+        createChdbConnection: (options: { path: string }) => Connection
+      }
+    ).createChdbConnection
   } catch (cause) {
     throw new CinchError(
       'engine_missing',

@@ -16,5 +16,9 @@ export function parseStoreLocation(text: string): StoreLocation {
     if (dir !== '') return { kind: 'chdb', dir: resolve(dir) }
   }
   if (/^https?:\/\//.test(text) && URL.canParse(text)) return { kind: 'http', url: text }
-  throw new CinchError('store_location', `'${text}' names no store`, 'give chdb:<directory> or http(s)://host:port/database')
+  throw new CinchError(
+    'store_location',
+    `'${text}' names no store`,
+    'give chdb:<directory> or http(s)://host:port/database',
+  )
 }

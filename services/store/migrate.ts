@@ -38,23 +38,36 @@ export function readMigrations(dir = join(packageRoot(), 'migrations')): Migrati
  * @returns the versions that were applied now
  * @throws CinchError `migration_changed` (an applied migration was edited), `store_ahead` (a newer Cinch migrated it)
  */
-export async function migrate(store: Store, migrations = readMigrations(), topology: Topology = readTopology()): Promise<number[]> {
+export async function migrate(
+  store: Store,
+  migrations = readMigrations(),
+  topology: Topology = readTopology(),
+): Promise<number[]> {
   const make = (sql: string) => run(store.jobs, render(sql, topology))
   await make(
     `CREATE TABLE IF NOT EXISTS migration {on_cluster} (version UInt32, name String, checksum String, applied DateTime('UTC') DEFAULT now())
      ENGINE = {engine:ReplacingMergeTree} ORDER BY version`,
   )
-  const applied = await query<{ version: number; checksum: string }>(store.jobs, 'SELECT version, checksum FROM migration FINAL ORDER BY version', {}, 'jobs')
+  const applied = await query<{ version: number; checksum: string }>(
+    store.jobs,
+    'SELECT version, checksum FROM migration FINAL ORDER BY version',
+    {},
+    'jobs',
+  )
   checkHistory(applied, migrations)
   const known = new Set(applied.map((row) => row.version))
   const pending = migrations.filter((migration) => !known.has(migration.version))
   for (const migration of pending) {
     for (const statement of statements(migration.sql)) await make(statement)
-    await run(store.jobs, 'INSERT INTO migration (version, name, checksum) SELECT {version:UInt32}, {name:String}, {checksum:String}', {
-      version: migration.version,
-      name: migration.name,
-      checksum: migration.checksum,
-    })
+    await run(
+      store.jobs,
+      'INSERT INTO migration (version, name, checksum) SELECT {version:UInt32}, {name:String}, {checksum:String}',
+      {
+        version: migration.version,
+        name: migration.name,
+        checksum: migration.checksum,
+      },
+    )
   }
   return pending.map((migration) => migration.version)
 }
@@ -63,10 +76,18 @@ function checkHistory(applied: { version: number; checksum: string }[], migratio
   for (const row of applied) {
     const migration = migrations.find((candidate) => candidate.version === row.version)
     if (!migration) {
-      throw new CinchError('store_ahead', `the store has migration ${row.version}, which this version of Cinch does not know`, 'use the newer Cinch that made it')
+      throw new CinchError(
+        'store_ahead',
+        `the store has migration ${row.version}, which this version of Cinch does not know`,
+        'use the newer Cinch that made it',
+      )
     }
     if (migration.checksum !== row.checksum) {
-      throw new CinchError('migration_changed', `migration ${row.version} (${migration.name}) is not the one that was applied`, 'restore the file, and make the change in a new migration')
+      throw new CinchError(
+        'migration_changed',
+        `migration ${row.version} (${migration.name}) is not the one that was applied`,
+        'restore the file, and make the change in a new migration',
+      )
     }
   }
 }
@@ -86,12 +107,16 @@ export function render(sql: string, topology: Topology): string {
   return sql
     .replace(/\{engine:(\w+)\}/g, (_, engine: string) => (cluster ? `Replicated${engine}` : engine))
     .replaceAll('{on_cluster}', cluster ? `ON CLUSTER \`${cluster}\`` : '')
-    .replaceAll('{dedup}', `${cluster ? 'replicated' : 'non_replicated'}_deduplication_window = ${DEDUPLICATION_WINDOW}`)
+    .replaceAll(
+      '{dedup}',
+      `${cluster ? 'replicated' : 'non_replicated'}_deduplication_window = ${DEDUPLICATION_WINDOW}`,
+    )
 }
 
 function readTopology(): Topology {
   const cluster = process.env['CINCH_CLUSTER']
   if (!cluster) return {}
-  if (!/^[\w-]+$/.test(cluster)) throw new CinchError('bad_option', `CINCH_CLUSTER '${cluster}' is no cluster name`, 'use letters, digits, _ and -')
+  if (!/^[\w-]+$/.test(cluster))
+    throw new CinchError('bad_option', `CINCH_CLUSTER '${cluster}' is no cluster name`, 'use letters, digits, _ and -')
   return { cluster }
 }

@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, openSync, closeSync, fsyncSync, readdirSync, readFileSync, truncateSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -16,7 +25,9 @@ export function repairDeduplication(dir: string): number {
   for (const table of tableDirectories(dir)) {
     const logs = join(table, 'deduplication_logs')
     if (!existsSync(logs)) continue
-    const parts = readdirSync(table).map(parsePart).filter((part) => part !== undefined)
+    const parts = readdirSync(table)
+      .map(parsePart)
+      .filter((part) => part !== undefined)
     withdrawn += repairTable(logs, parts)
   }
   return withdrawn
@@ -73,7 +84,9 @@ function parsePart(name: string): Part | undefined {
 function tableDirectories(dir: string): string[] {
   const store = join(dir, 'store')
   if (!existsSync(store)) return []
-  return readdirSync(store).flatMap((prefix) => readdirSync(join(store, prefix)).map((uuid) => join(store, prefix, uuid)))
+  return readdirSync(store).flatMap((prefix) =>
+    readdirSync(join(store, prefix)).map((uuid) => join(store, prefix, uuid)),
+  )
 }
 
 function number(name: string): number {

@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -46,7 +56,8 @@ export function openSpool<Note>(dir: string): Spool<Note> {
       if (sync) syncDirectory(dir)
       return entry(name, note)
     },
-    pending: () => [...noted].sort().map((name) => entry(name, JSON.parse(readFileSync(join(dir, `${name}.json`), 'utf8')) as Note)),
+    pending: () =>
+      [...noted].sort().map((name) => entry(name, JSON.parse(readFileSync(join(dir, `${name}.json`), 'utf8')) as Note)),
   }
 }
 

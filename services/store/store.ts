@@ -88,7 +88,12 @@ async function closeAll(clients: { ingest: ClickHouseClient[]; jobs: ClickHouseC
 }
 
 /** Rows of a read, as objects. 64-bit numbers come as numbers: counts stay far below 2^53. */
-export async function query<Row>(client: ClickHouseClient, sql: string, params: Params = {}, limits: keyof typeof LIMITS = 'reads'): Promise<Row[]> {
+export async function query<Row>(
+  client: ClickHouseClient,
+  sql: string,
+  params: Params = {},
+  limits: keyof typeof LIMITS = 'reads',
+): Promise<Row[]> {
   const result = await client.query({
     query: `${sql}\nSETTINGS ${LIMITS[limits]}, output_format_json_quote_64bit_integers = 0`,
     format: 'JSONEachRow',

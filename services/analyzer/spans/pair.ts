@@ -14,7 +14,9 @@ const MINUTE_MS = 60_000
  */
 export async function pairSpans(store: Store): Promise<number> {
   const dirty = await dirtyMinutes(store.jobs)
-  const minutes = [...new Set(dirty.flatMap(({ minute }) => [minute - MINUTE_MS, minute, minute + MINUTE_MS]))].sort((a, b) => a - b)
+  const minutes = [...new Set(dirty.flatMap(({ minute }) => [minute - MINUTE_MS, minute, minute + MINUTE_MS]))].sort(
+    (a, b) => a - b,
+  )
   for (const range of ranges(minutes)) await writeCalls(store.jobs, range)
   await markPaired(store.jobs, dirty)
   return minutes.length

@@ -23,8 +23,10 @@ export const SOURCES: Source[] = [
     title: 'Envoy and Istio access log, JSON',
     kind: 'lines',
     begins: '{',
-    tells: 'every request: callee, method, path, status, ports; in the recommended format also both principals, TLS, trace, user and RBAC results',
-    cannotTell: "in Istio's default format: who called (only an address), and the path where a client set x-envoy-original-path",
+    tells:
+      'every request: callee, method, path, status, ports; in the recommended format also both principals, TLS, trace, user and RBAC results',
+    cannotTell:
+      "in Istio's default format: who called (only an address), and the path where a client set x-envoy-original-path",
   },
   {
     id: 'istio-text',
@@ -50,7 +52,8 @@ export const SOURCES: Source[] = [
     title: 'OpenTelemetry traces (OTLP JSON lines or protobuf)',
     kind: 'otlp',
     tells: 'which service called which, by parent and child spans; method and route, gRPC service and method',
-    cannotTell: 'identities (names are the applications’ own claims), ports, mutual TLS, denials; counts where traces are sampled',
+    cannotTell:
+      'identities (names are the applications’ own claims), ports, mutual TLS, denials; counts where traces are sampled',
   },
   {
     id: 'kubernetes-objects',
@@ -69,7 +72,11 @@ export const SOURCES: Source[] = [
 export function findSource(id: string): Source {
   const source = SOURCES.find((candidate) => candidate.id === id || candidate.aliases.includes(id))
   if (!source) {
-    throw new CinchError('unknown_source', `there is no source '${id}'`, `give one of ${SOURCES.map((known) => known.id).join(', ')}`)
+    throw new CinchError(
+      'unknown_source',
+      `there is no source '${id}'`,
+      `give one of ${SOURCES.map((known) => known.id).join(', ')}`,
+    )
   }
   return source
 }

@@ -1,6 +1,6 @@
 /**
  * Expands the small macros of the mapping files, so that an address or a path is taken apart in one way everywhere:
- * `{host:x}`, `{port:x}`, `{shape:x}`, `{path_flags:x:raw}` for an SQL expression x without braces, `{attribute:k}` and
+ * `{host:x}`, `{port:x}`, `{shape:x}`, `{path_flags:x:raw}`, `{path_secrets:x}`, `{unprefixed:x}` for an SQL expression x without braces, `{attribute:k}` and
  * `{resource:k}` for the value of an OpenTelemetry attribute, `{name}` for a part, `{{}` and `{}}` for literal braces.
  */
 export function expand(template: string, parts: Record<string, string>): string {
@@ -9,23 +9,36 @@ export function expand(template: string, parts: Record<string, string>): string 
     if (part === undefined) throw new Error(`no part named ${whole} for this mapping`)
     return part
   })
-  const expanded = named.replace(/\{(host|port|shape|path_flags|attribute|resource):([^{}]+)\}/g, (_, macro: string, argument: string) => {
-    if (macro === 'host') return host(argument)
-    if (macro === 'port') return port(argument)
-    if (macro === 'shape') return shape(argument)
-    if (macro === 'attribute') return `values[indexOf(keys, '${argument}')]`
-    if (macro === 'resource') return `resource_values[indexOf(resource_keys, '${argument}')]`
-    const [path = '', raw = ''] = argument.split(':')
-    return pathFlags(path, raw)
-  })
+  const expanded = named.replace(
+    /\{(host|port|shape|path_flags|path_secrets|unprefixed|attribute|resource):([^{}]+)\}/g,
+    (_, macro: string, argument: string) => {
+      if (macro === 'host') return host(argument)
+      if (macro === 'port') return port(argument)
+      if (macro === 'shape') return shape(argument)
+      if (macro === 'unprefixed') return unprefixed(argument)
+      if (macro === 'path_secrets') return pathSecrets(argument)
+      if (macro === 'attribute') return `values[indexOf(keys, '${argument}')]`
+      if (macro === 'resource') return `resource_values[indexOf(resource_keys, '${argument}')]`
+      const [path = '', raw = ''] = argument.split(':')
+      return pathFlags(path, raw)
+    },
+  )
   return expanded.replaceAll('{{}', '{').replaceAll('{}}', '}')
+}
+
+/** A line without the prefix of CRI or of `kubectl logs --prefix --timestamps`. */
+function unprefixed(x: string): string {
+  const pod = String.raw`(\\[pod/[^\\]]*\\] )?`
+  const time = '([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+) )?'
+  return `replaceRegexpOne(${x}, '^${pod}${time}((stdout|stderr) F )?', '')`
 }
 
 /** `10.1.2.3:80`, `[fd00::1]:80`, `envoy://connect_originate/10.1.2.3:80` -> the address; anything else -> ''. */
 function host(x: string): string {
+  const end = `splitByChar('/', ${x})[-1]`
   return `multiIf(
-    startsWith(${x}, '['), substring(${x}, 2, position(${x}, ']') - 2),
-    position(${x}, '/') > 0, splitByChar(':', splitByChar('/', ${x})[-1])[1],
+    position(${x}, '[') > 0, substring(${x}, position(${x}, '[') + 1, greatest(position(${x}, ']'), position(${x}, '[') + 1) - position(${x}, '[') - 1),
+    position(${x}, '/') > 0, splitByChar(':', ${end})[1],
     splitByChar(':', ${x})[1])`
 }
 
@@ -44,6 +57,13 @@ function shape(x: string): string {
     length(s) >= 12 AND match(s, '^[0-9a-fA-F]+$'), '{hex}',
     s)`
   return `if(match(${x}, '[0-9]'), arrayStringConcat(arrayMap(${typed}, splitByChar('/', ${x})), '/'), ${x})`
+}
+
+/** A path without what opens doors: session ids in matrix parameters, JSON web tokens in segments, and `-` for "none". */
+function pathSecrets(x: string): string {
+  const plain = `replaceRegexpAll(replaceRegexpAll(${x}, '(?i);([a-z_-]*(?:sess|sid|token|auth)[a-z_-]*)=[^/;]*', ';\\\\1='),
+    'eyJ[A-Za-z0-9_-]{8,}(?:[.][A-Za-z0-9_-]*)*', '{{}jwt{}}')`
+  return `multiIf(${x} = '-', '', position(${x}, ';') > 0 OR position(${x}, 'eyJ') > 0, ${plain}, ${x})`
 }
 
 /** The bits of `PATH_FLAGS` (services/model/operation.ts), in its order; `raw` is the path before the query was cut. */

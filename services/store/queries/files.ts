@@ -9,7 +9,11 @@ export interface FilePosition {
 }
 
 /** Every file that was read for this source and cluster, with how far. */
-export async function filePositions(client: ClickHouseClient, source: string, cluster: string): Promise<FilePosition[]> {
+export async function filePositions(
+  client: ClickHouseClient,
+  source: string,
+  cluster: string,
+): Promise<FilePosition[]> {
   return await query<FilePosition>(
     client,
     `SELECT file, any(f.beginning) AS beginning, max(f.position) AS end FROM file_progress AS f
@@ -18,7 +22,12 @@ export async function filePositions(client: ClickHouseClient, source: string, cl
   )
 }
 
-export async function recordPosition(client: ClickHouseClient, source: string, cluster: string, position: FilePosition): Promise<void> {
+export async function recordPosition(
+  client: ClickHouseClient,
+  source: string,
+  cluster: string,
+  position: FilePosition,
+): Promise<void> {
   await run(
     client,
     `INSERT INTO file_progress (file, source_format, cluster, beginning, position)

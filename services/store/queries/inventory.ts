@@ -20,7 +20,12 @@ export async function declareServices(client: ClickHouseClient, services: Servic
     columns: ['cluster', 'namespace', 'name', 'selector', 'ports'],
     values: services.map((service) => ({
       ...service,
-      ports: service.ports.map((port) => ({ name: port.name, service_port: port.servicePort, workload_port: port.workloadPort, protocol: port.protocol })),
+      ports: service.ports.map((port) => ({
+        name: port.name,
+        service_port: port.servicePort,
+        workload_port: port.workloadPort,
+        protocol: port.protocol,
+      })),
     })),
   })
 }
@@ -31,7 +36,11 @@ export async function readInventory(client: ClickHouseClient): Promise<Inventory
     client,
     'SELECT cluster, namespace, name, kind, service_account, labels, owner FROM declared_workload FINAL ORDER BY cluster, namespace, name',
   )
-  const services = await query<Omit<Service, 'ports'> & { ports: { name: string; service_port: number; workload_port: number; protocol: string }[] }>(
+  const services = await query<
+    Omit<Service, 'ports'> & {
+      ports: { name: string; service_port: number; workload_port: number; protocol: string }[]
+    }
+  >(
     client,
     'SELECT cluster, namespace, name, selector, ports FROM declared_service FINAL ORDER BY cluster, namespace, name',
   )
@@ -39,7 +48,12 @@ export async function readInventory(client: ClickHouseClient): Promise<Inventory
     workloads: workloads.map(({ service_account, ...workload }) => ({ ...workload, serviceAccount: service_account })),
     services: services.map((service) => ({
       ...service,
-      ports: service.ports.map((port) => ({ name: port.name, servicePort: port.service_port, workloadPort: port.workload_port, protocol: port.protocol })),
+      ports: service.ports.map((port) => ({
+        name: port.name,
+        servicePort: port.service_port,
+        workloadPort: port.workload_port,
+        protocol: port.protocol,
+      })),
     })),
   }
 }

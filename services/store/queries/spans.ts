@@ -61,7 +61,8 @@ export async function writeCalls(client: ClickHouseClient, range: MinuteRange): 
   )
 }
 
-const COLUMNS = 'span_key, parent_key, time, cluster, namespace, workload, service, kind, protocol, method, path, path_flags, path_rank, is_database'
+const COLUMNS =
+  'span_key, parent_key, time, cluster, namespace, workload, service, kind, protocol, method, path, path_flags, path_rank, is_database'
 
 /** Spans that may be entries of a service: a database client or any other client span is its caller's. */
 const CHILDREN = `

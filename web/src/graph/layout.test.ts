@@ -237,3 +237,20 @@ test('arrow keys lead from any node to any other', () => {
     ),
   )
 })
+
+test('left and right lead to the nearest node on that side, down to the foot and on to the next column', () => {
+  const places = new Map(
+    Object.entries({ a: { x: 0, y: 0 }, b: { x: 0, y: 50 }, c: { x: 200, y: 40 }, d: { x: 200, y: 400 } }),
+  )
+  const go = (from: string, key: string) => step(from, DIRECTIONS[key] ?? { x: 0, y: 0 }, places)
+  expect([go('a', 'ArrowRight'), go('d', 'ArrowLeft'), go('a', 'ArrowDown'), go('b', 'ArrowDown')]).toEqual([
+    'c',
+    'b',
+    'b',
+    'c',
+  ])
+  expect([go('a', 'ArrowLeft'), go('d', 'ArrowRight'), go('a', 'ArrowUp'), go('d', 'ArrowDown')]).toEqual(
+    Array(4).fill(undefined),
+  )
+  expect(go('gone', 'ArrowDown')).toBe('a')
+})

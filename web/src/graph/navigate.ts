@@ -7,27 +7,31 @@ export const DIRECTIONS: Record<string, Point> = {
   ArrowDown: { x: 0, y: 1 },
 }
 
-/** How much worse it is to stray sideways than to go on: keeps up and down within a column where it has more nodes. */
+/** How much worse it is to stray up or down than to go on to the side. */
 const STRAY = 2.5
 
 /**
- * The node that an arrow key leads to: the nearest one in that direction, or undefined at the edge of the drawing.
- * Every node can be reached from every other one, since left and right also see what lies far above or below.
+ * The node that an arrow key leads to; undefined at the end. Up and down go through the columns one after the other,
+ * from the foot of one to the head of the next, so that every node can be reached; left and right go to the nearest
+ * node on that side.
  */
 export function step(from: string, direction: Point, places: ReadonlyMap<string, Point>): string | undefined {
   const origin = places.get(from)
   if (origin === undefined) return places.keys().next().value
+  if (direction.x !== 0) return beside(origin, direction.x, places)
+  const ids = [...places].sort(([, a], [, b]) => Math.round(a.x - b.x) || a.y - b.y).map(([id]) => id)
+  return ids[ids.indexOf(from) + direction.y]
+}
+
+function beside(origin: Point, side: number, places: ReadonlyMap<string, Point>): string | undefined {
   let best: string | undefined
   let least = Infinity
   for (const [id, place] of places) {
-    const ahead = (place.x - origin.x) * direction.x + (place.y - origin.y) * direction.y
-    const stray = Math.abs((place.x - origin.x) * direction.y) + Math.abs((place.y - origin.y) * direction.x)
-    if (id === from || ahead < 1) continue
-    const cost = ahead + STRAY * stray
-    if (cost < least) {
-      least = cost
-      best = id
-    }
+    const ahead = (place.x - origin.x) * side
+    const cost = ahead + STRAY * Math.abs(place.y - origin.y)
+    if (ahead < 1 || cost >= least) continue
+    least = cost
+    best = id
   }
   return best
 }

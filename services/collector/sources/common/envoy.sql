@@ -1,6 +1,6 @@
 -- An Envoy access-log line's fields to a request fact: which side logged it, who called whom, on which ports, and what came of it.
 -- Istio's cluster names tell the side: `inbound|8080||` is the callee's sidecar (workload port), `outbound|80||host` a caller's
--- sidecar or a gateway (service port), `inbound-vip|80|http|host` a waypoint.
+-- sidecar or a gateway (service port), `inbound-vip|80|http|host` a waypoint. A line without any is a plain proxy's.
 -- In layers, because the engine expands an alias wherever it is used: as one SELECT this took 230 ms to analyse for each block.
 SELECT
   sender, tenant, batch, evidence_cap, speaks_for, line, cluster,
@@ -14,8 +14,7 @@ SELECT
   pod_namespace AS reporter_namespace, pod_workload AS reporter_workload,
   ifNull(parsed_time, toDateTime64(0, 6, 'UTC')) AS time, reporter,
   multiIf(
-    side = 'inbound' OR startsWith(upstream_cluster, 'Inbound'), 'sidecar', side = 'inbound-vip', 'waypoint',
-    side != 'outbound', 'none', reporter = 'gateway', 'gateway', 'sidecar') AS enforcement_point,
+    side = 'inbound-vip', 'waypoint', side = 'transit', 'transit', side = '', 'none', reporter = 'gateway', 'gateway', 'sidecar') AS enforcement_point,
 
   principal AS source_principal,
   multiIf(
@@ -24,8 +23,10 @@ SELECT
   caller_workload AS source_workload,
   multiIf(caller_workload != '', pod_namespace, principal != '', splitByChar('/', principal)[3], '') AS source_namespace,
   if(reporter = 'source', cluster, '') AS source_cluster,
-  -- Port 0 marks an address that Envoy took from X-Forwarded-For: a client's claim, never a caller.
-  if(remote_port = 0, toIPv6('::'), toIPv6OrDefault(remote_host)) AS source_address, remote_port AS source_port,
+  -- A caller's sidecar tells the connection that the callee's sees: the two lines are joined by it. Port 0 marks an address
+  -- that Envoy took from X-Forwarded-For: a client's claim, never a caller.
+  toIPv6OrDefault(multiIf(own_end, upstream_local_host, remote_port = 0, '', remote_host)) AS source_address,
+  if(own_end, {port:upstream_local}, remote_port) AS source_port,
 
   if(startsWith(local_uri, 'spiffe://'), splitByChar(',', substring(local_uri, 10))[1], '') AS destination_principal,
   callee_workload AS destination_workload,
@@ -34,37 +35,49 @@ SELECT
     NOT external AND position(service, '.') > 0, splitByChar('.', service)[2],
     local_uri != '', splitByChar('/', local_uri)[5], '') AS destination_namespace,
   cluster AS destination_cluster, service AS destination_service,
-  toIPv6OrDefault(if(side = 'outbound' OR side = 'inbound-vip', {host:upstream_host}, {host:downstream_local})) AS destination_address,
-  multiIf(side = 'outbound' OR side = 'inbound-vip', toUInt16OrZero(cluster_parts[2]), toUInt16OrZero(sni_parts[2])) AS service_port,
+  toIPv6OrDefault(if(reporter = 'destination', downstream_local_host, {host:upstream_host})) AS destination_address,
+  multiIf(
+    side = 'outbound' OR side = 'inbound-vip', toUInt16OrZero(cluster_parts[2]),
+    side = 'egress', {port:upstream_host},
+    asked_host = '', 0, toUInt16OrZero(sni_parts[2])) AS service_port,
   multiIf(
     side = 'inbound', toUInt16OrZero(cluster_parts[2]),
-    side = 'outbound' OR side = 'inbound-vip', {port:upstream_host},
-    {port:downstream_local}) AS workload_port,
-  lower(if(authority_text = '-', '', authority_text)) AS authority,
+    reporter = 'destination', {port:downstream_local},
+    {port:upstream_host}) AS workload_port,
+  authority_name AS authority,
   if(sni_text = '-', '', sni_text) AS sni,
   if(external, 'external', 'internal') AS destination_kind,
 
   protocol_name AS protocol,
   if(method_text = '-', '', substring(method_text, 1, 64)) AS method,
   path_only AS path,
-  if(original_path_text = '-', '', cutFragment(cutQueryString(original_path_text))) AS original_path,
+  {path_secrets:cutFragment(cutQueryString(original_path_text))} AS original_path,
   {shape:path_only} AS shape,
-  {path_flags:path_only:path_text} AS path_flags,
+  -- The default formats log the path that a client says was its original one: a claim, marked as such (`claimed`).
+  {path_flags:path_sent:path_text} + if(tells_original, 0, 2048) AS path_flags,
   if(protocol_name = 'grpc', splitByChar('/', path_only)[2], '') AS grpc_service,
   if(protocol_name = 'grpc', splitByChar('/', path_only)[3], '') AS grpc_method,
-  toUInt16OrZero(status_text) AS status, toInt16OrDefault(grpc_status_text, toInt16(-1)) AS grpc_status,
+  toUInt16OrZero(status_text) AS status, 
+  -- `%GRPC_STATUS%` writes names unless it is told otherwise (google.rpc.Code, in Envoy's camel case).
+  if(protocol_name != 'grpc', -1, toInt16OrDefault(transform(grpc_status_text,
+    ['OK', 'Canceled', 'Unknown', 'InvalidArgument', 'DeadlineExceeded', 'NotFound', 'AlreadyExists', 'PermissionDenied', 'ResourceExhausted',
+     'FailedPrecondition', 'Aborted', 'OutOfRange', 'Unimplemented', 'Internal', 'Unavailable', 'DataLoss', 'Unauthenticated'],
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '13', '14', '15', '16'], grpc_status_text), toInt16(-1))) AS grpc_status,
 
   verdict AS decision,
   multiIf(
     verdict = 'allowed', '',
-    verdict = 'would_deny', extract(rbac_text, 'shadow_effective_policy_id":"([^"]*)"'),
+    -- A dry run that would deny names a policy only where a DENY policy matched; the id of an ALLOW policy is of its matches.
+    verdict = 'would_deny', extract(rbac_text, '(?:deny_|")shadow_effective_policy_id":"([^"]*)"'),
+    startsWith(upstream_cluster, 'BlackHole'), 'outbound_traffic_policy',
     position(details, '[') > 0, extract(details, '\\[(.*)\\]$'), details) AS decided_by,
   if(flags_text = '-', '', flags_text) AS response_flags,
   duration * 1000 AS duration_us, bytes_received AS bytes_in, bytes_sent AS bytes_out,
   claims.2 AS user_issuer, claims.1 AS user_subject, claims.3 AS user_groups, claims.4 AS acr, claims.5 AS amr, toDateTime(claims.6, 'UTC') AS auth_time,
-  toIPv6OrDefault(multiIf(length(x_forwarded_for) > 1, trimBoth(splitByChar(',', x_forwarded_for)[1]), remote_port = 0, {host:client_remote}, '')) AS client_address,
+  toIPv6OrDefault(multiIf(length(x_forwarded_for) > 1, trimBoth(splitByChar(',', x_forwarded_for)[1]), endsWith(client_remote, ':0'), {host:client_remote}, '')) AS client_address,
   substring(if(user_agent_text = '-', '', user_agent_text), 1, 512) AS user_agent,
-  multiIf(tells_no_tls OR tls_text = '-', 'no', principal != '' AND (peer_uri != '' OR length(tls_text) > 1), 'yes', 'unknown') AS mtls,
+  -- Only the callee's proxy speaks of the hop to the callee: a caller's line tells the one from its own application.
+  multiIf(reporter != 'destination', 'unknown', tells_no_tls OR tls_text = '-', 'no', principal != '' AND (peer_uri != '' OR length(tls_text) > 1), 'yes', 'unknown') AS mtls,
   if(tls_text = '-', '', tls_text) AS tls_version,
   if(certificate_hash_text = '-', '', certificate_hash_text) AS certificate_hash,
   ifNull(toDateTime(parseDateTime64BestEffortOrNull(certificate_end_text, 3, 'UTC')), toDateTime(0, 'UTC')) AS certificate_end,
@@ -82,9 +95,10 @@ FROM (
       startsWith(peer_uri, 'spiffe://'), splitByChar(',', substring(peer_uri, 10))[1],
       reporter = 'destination' AND length(xfcc) > 1, extract(splitByString(',By=', xfcc)[-1], '(?i)(?:^|;)URI=spiffe://([^;,"]*)'), '') AS principal,
     multiIf(
-      startsWith(upstream_cluster, 'Passthrough') OR startsWith(upstream_cluster, 'BlackHole'), authority_text,
+      side = 'egress', if(authority_name != '', {host:authority_name}, if(sni_text = '-', '', sni_text)),
       position(asked_host, '.svc') > 0, substring(asked_host, 1, position(asked_host, '.svc') - 1), asked_host) AS service,
-    startsWith(upstream_cluster, 'Passthrough') OR startsWith(upstream_cluster, 'BlackHole') OR (side = 'outbound' AND position(asked_host, '.svc') = 0 AND position(asked_host, '.mesh') = 0) AS external,
+    side = 'egress' OR (side = 'outbound' AND position(asked_host, '.svc') = 0 AND position(asked_host, '.mesh') = 0) AS external,
+    reporter = 'source' AND upstream_local_host != '' AS own_end,
     if(length(claims_text) > 1, JSONExtract(
       if(JSONHas(claims_text, 'payload'), JSONExtractRaw(claims_text, 'payload'), claims_text),
       'Tuple(sub String, iss String, groups Array(String), acr String, amr Array(String), auth_time UInt32)'), ('', '', emptyArrayString(), '', emptyArrayString(), toUInt32(0))) AS claims,
@@ -93,7 +107,9 @@ FROM (
       length(grpc_status_text) > 0 AND grpc_status_text != '-', 'grpc', 'http') AS protocol_name,
     multiIf(
       startsWith(details, 'rbac_access_denied') OR startsWith(details, 'ext_authz_denied') OR startsWith(details, 'jwt_authn_access_denied')
-        OR position(flags_text, 'UAEX') > 0, 'denied',
+        OR position(flags_text, 'UAEX') > 0 OR startsWith(upstream_cluster, 'BlackHole'), 'denied',
+      -- Refused before a route was chosen (malformed, too large, no such route): not served, so it teaches nothing.
+      length(upstream_cluster) <= 1 AND length(upstream_host) <= 1 AND length(details) > 1 AND details != 'direct_response', 'denied',
       rbac_text = '', 'allowed',
       position(rbac_text, '"enforced_engine_result":"denied"') > 0, 'denied',
       position(rbac_text, 'shadow_engine_result":"denied"') > 0, 'would_deny',
@@ -102,21 +118,38 @@ FROM (
   FROM (
     SELECT
       *,
+      -- A gateway accepts connections at its own address, a sidecar takes those that its application meant for others.
       multiIf(
-        side = 'inbound-vip', 'gateway',
-        side = 'outbound', if(upstream_local_host != '' AND remote_host != upstream_local_host, 'gateway', 'source'),
-        'destination') AS reporter,
-      multiIf(side = 'outbound' OR side = 'inbound-vip', cluster_parts[4], sni_parts[4]) AS asked_host
+        startsWith(side, 'inbound') AND side != 'inbound-vip', 'destination',
+        side = 'outbound' OR side = 'egress',
+          if(upstream_local_host != '' AND (upstream_local_host = downstream_local_host OR (remote_port != 0 AND remote_host != upstream_local_host)), 'gateway', 'source'),
+        side = '' AND length(sni_parts) >= 4, 'destination',
+        'gateway') AS reporter,
+      -- The server name is the client's to choose: it is not taken for the callee where it contradicts the proxy's own namespace.
+      multiIf(
+        side = 'outbound' OR side = 'inbound-vip', cluster_parts[4],
+        length(sni_parts) < 4, '',
+        (pod_namespace != '' AND pod_namespace != splitByChar('.', sni_parts[4])[2])
+          OR (length(local_uri) > 1 AND position(local_uri, concat('/ns/', splitByChar('.', sni_parts[4])[2], '/')) = 0), '',
+        sni_parts[4]) AS asked_host
     FROM (
       SELECT
         *,
         parseDateTime64BestEffortOrNull(start_time, 6, 'UTC') AS parsed_time,
         splitByChar('|', upstream_cluster) AS cluster_parts,
-        if(length(cluster_parts) >= 4, cluster_parts[1], '') AS side,
+        multiIf(
+          length(cluster_parts) >= 4, cluster_parts[1],
+          length(upstream_cluster) <= 1, '',
+          startsWith(upstream_cluster, 'Inbound') OR upstream_cluster = 'local_app', 'inbound-other',
+          startsWith(upstream_cluster, 'Passthrough') OR startsWith(upstream_cluster, 'BlackHole'), 'egress',
+          startsWith(upstream_cluster, 'outbound_.'), 'transit', '') AS side,
         -- `outbound_.80_.subset_.orders.shop.svc.cluster.local`: the service port and host that the caller's proxy asked for.
         if(startsWith(sni_text, 'outbound_.'), splitByString('_.', sni_text), []) AS sni_parts,
-        {host:downstream_remote} AS remote_host, {port:downstream_remote} AS remote_port, {host:upstream_local} AS upstream_local_host,
-        if(path_text = '-', '', cutFragment(cutQueryString(path_text))) AS path_only
+        {host:downstream_remote} AS remote_host, {port:downstream_remote} AS remote_port, if(upstream_local = '-', '', {host:upstream_local}) AS upstream_local_host,
+        {host:downstream_local} AS downstream_local_host,
+        lower(if(authority_text = '-', '', substring(authority_text, position(authority_text, '@') + 1))) AS authority_name,
+        if(path_text = '-', '', cutFragment(cutQueryString(path_text))) AS path_sent,
+        {path_secrets:path_sent} AS path_only
       FROM ({fields})
     )
   )

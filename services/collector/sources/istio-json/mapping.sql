@@ -8,7 +8,8 @@ SELECT
     NOT isValidJSON(text), if(startsWith(text, '{'), 'json_cut', 'not_json'),
     'no_start_time') AS field_reject,
   `f.start_time` AS start_time, `f.method` AS method_text, `f.path` AS path_text, `f.original_path` AS original_path_text, `f.protocol` AS protocol_text,
-  `f.response_code` AS status_text, `f.response_flags` AS flags_text, `f.response_code_details` AS details,
+  `f.response_code` AS status_text, `f.response_flags` AS flags_text, 
+  if(length(`f.response_code_details`) > 1, `f.response_code_details`, `f.connection_termination_details`) AS details,
   `f.bytes_received` AS bytes_received, `f.bytes_sent` AS bytes_sent, `f.duration` AS duration, `f.x_forwarded_for` AS x_forwarded_for,
   `f.user_agent` AS user_agent_text, `f.request_id` AS request_id_text, `f.authority` AS authority_text,
   `f.upstream_host` AS upstream_host, `f.upstream_cluster` AS upstream_cluster, `f.upstream_local_address` AS upstream_local,
@@ -17,6 +18,7 @@ SELECT
   if(length(`f.downstream_direct_remote_address`) > 1, `f.downstream_direct_remote_address`, client_remote) AS downstream_remote,
   `f.requested_server_name` AS sni_text, `f.source_principal` AS peer_uri, `f.destination_principal` AS local_uri,
   `f.x_forwarded_client_cert` AS xfcc, `f.traceparent` AS traceparent, `f.tls_version` AS tls_text,
+  position(text, '"original_path"') > 0 AS tells_original,
   tls_text = '' AND position(text, '"tls_version"') > 0 AS tells_no_tls,
   `f.certificate_hash` AS certificate_hash_text, `f.certificate_end` AS certificate_end_text, `f.grpc_status` AS grpc_status_text,
   `f.jwt` AS claims_text, `f.rbac` AS rbac_text
@@ -24,7 +26,7 @@ FROM (
   SELECT
     *,
     untuple(JSONExtract(text, 'Tuple(
-      start_time String, method String, path String, original_path String, protocol String, response_code String, response_flags String, response_code_details String,
+      start_time String, method String, path String, original_path String, protocol String, response_code String, response_flags String, response_code_details String, connection_termination_details String,
       bytes_received UInt64, bytes_sent UInt64, duration UInt64, x_forwarded_for String, user_agent String, request_id String, authority String,
       upstream_host String, upstream_cluster String, upstream_local_address String, downstream_local_address String, downstream_remote_address String,
       downstream_direct_remote_address String, requested_server_name String, source_principal String, destination_principal String,

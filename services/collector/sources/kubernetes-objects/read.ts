@@ -9,11 +9,14 @@ export interface Declared {
 
 type Fields = Record<string, unknown>
 
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 const fields = (value: unknown): Fields => (isFields(value) ? value : {})
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
-const text = (value: unknown): string => (typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '')
-const port = (value: unknown): number => (typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65536 ? value : 0)
+const text = (value: unknown): string =>
+  typeof value === 'string' ? value : typeof value === 'number' ? String(value) : ''
+const port = (value: unknown): number =>
+  typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65536 ? value : 0
 
 /** Where each kind of workload keeps its Pod template. */
 const POD_TEMPLATE: Record<string, (spec: Fields) => Fields> = {
@@ -29,10 +32,16 @@ const POD_TEMPLATE: Record<string, (spec: Fields) => Fields> = {
 
 /** Reads workloads and services from parsed objects; `List`s are opened, other kinds are passed over. */
 export function readObjects(documents: unknown[], cluster: string): Declared {
-  const objects = documents.flatMap((document) => (isFields(document) && text(document['kind']).endsWith('List') ? list(document['items']) : [document])).filter(isFields)
+  const objects = documents
+    .flatMap((document) =>
+      isFields(document) && text(document['kind']).endsWith('List') ? list(document['items']) : [document],
+    )
+    .filter(isFields)
   const pods = objects.flatMap((object) => podsOf(object, cluster))
   const workloads = pods.map((pod) => pod.workload)
-  const services = objects.filter((object) => object['kind'] === 'Service').map((object) => readService(object, cluster, pods))
+  const services = objects
+    .filter((object) => object['kind'] === 'Service')
+    .map((object) => readService(object, cluster, pods))
   const named = [...workloads, ...services]
   return {
     workloads: workloads.filter((workload) => workload.name !== ''),
@@ -55,7 +64,9 @@ function podsOf(object: Fields, cluster: string): Pod[] {
   if (!template || list(metadata['ownerReferences']).length > 0) return []
   const spec = fields(template['spec'])
   const containers = [...list(spec['containers']), ...list(spec['initContainers'])].map(fields)
-  const ports = containers.flatMap((container) => list(container['ports']).map(fields)).map((entry) => [text(entry['name']), port(entry['containerPort'])] as const)
+  const ports = containers
+    .flatMap((container) => list(container['ports']).map(fields))
+    .map((entry) => [text(entry['name']), port(entry['containerPort'])] as const)
   const workload = {
     cluster,
     namespace: text(metadata['namespace']) || 'default',
@@ -74,15 +85,27 @@ function readService(object: Fields, cluster: string, pods: Pod[]): Service {
   const namespace = text(metadata['namespace']) || 'default'
   const selector = labels(spec['selector'])
   const selected = pods.filter(
-    (pod) => pod.workload.namespace === namespace && Object.keys(selector).length > 0 && Object.entries(selector).every(([key, value]) => pod.workload.labels[key] === value),
+    (pod) =>
+      pod.workload.namespace === namespace &&
+      Object.keys(selector).length > 0 &&
+      Object.entries(selector).every(([key, value]) => pod.workload.labels[key] === value),
   )
-  return { cluster, namespace, name: text(metadata['name']), selector, ports: list(spec['ports']).map((entry) => readPort(fields(entry), selected)) }
+  return {
+    cluster,
+    namespace,
+    name: text(metadata['name']),
+    selector,
+    ports: list(spec['ports']).map((entry) => readPort(fields(entry), selected)),
+  }
 }
 
 /** `targetPort` is a number, a container port's name, or absent: then it is the service port (Kubernetes API, ServicePort). */
 function readPort(entry: Fields, selected: Pod[]): ServicePort {
   const target = entry['targetPort']
-  const named = typeof target === 'string' ? (selected.map((pod) => pod.ports.get(target)).find((found) => found) ?? port(Number(target))) : undefined
+  const named =
+    typeof target === 'string'
+      ? (selected.map((pod) => pod.ports.get(target)).find((found) => found) ?? port(Number(target)))
+      : undefined
   return {
     name: text(entry['name']),
     servicePort: port(entry['port']),

@@ -1,7 +1,7 @@
 -- A span to the narrow row that pairing needs: keys, service, kind, and the operation as this side tells it, with a rank for how
 -- well it is known (3 the path itself, 2 a route, 1 the span's name, 0 not at all).
 SELECT
-  batch, sender, cluster, reject_reason, if(head != '', head, name) AS line,
+  batch, sender, cluster, reject_reason, if(reject_reason != '', {redacted}, '') AS line,
   time, span_key, parent_key, if(end_ns > start_ns, intDiv(end_ns - start_ns, 1000), 0) AS duration_us,
   namespace, service, workload, kind, protocol, method,
   multiIf(path_rank = 0, '', path_rank = 3, {shape:raw_path}, path_rank = 2, route, named_path) AS path,
@@ -9,7 +9,8 @@ SELECT
   path_rank, status, is_database
 FROM (
   SELECT
-    *,
+    * EXCEPT (head),
+    if(head != '', head, name) AS line,
     multiIf(
       line_reject != '', line_reject,
       length(trace_id) != 16 OR trace_id = unhex('00000000000000000000000000000000'), 'bad_trace_id',

@@ -1,0 +1,90 @@
+import { EVIDENCE } from '../../model/evidence.ts'
+import type { EdgeOperation, Graph, GraphEdge, GraphNode } from '../../model/graph.ts'
+import type { EdgeRow, OperationRow, Window } from '../../store/queries/rollups.ts'
+import type { Call, Calls } from './calls.ts'
+
+/** The graph of a window from its calls; operations only where the rows carry them. */
+export function buildGraph(window: Window, { calls, unattributed }: Calls<EdgeRow | OperationRow>): Graph {
+  const nodes = new Map<string, GraphNode>()
+  const edges = new Map<string, { edge: GraphEdge; operations: Map<string, EdgeOperation> }>()
+  for (const call of calls) {
+    addNode(nodes, call.source, call.row.source_cluster)
+    addNode(nodes, call.destination, call.row.cluster)
+    const key = JSON.stringify([
+      call.source.id,
+      call.destination.id,
+      call.row.service_port,
+      call.row.workload_port,
+      call.row.protocol,
+    ])
+    const known = edges.get(key) ?? { edge: emptyEdge(call), operations: new Map() }
+    edges.set(key, known)
+    addRow(known.edge, call.row)
+    if ('method' in call.row) addOperation(known.operations, call.row)
+  }
+  for (const { destination } of unattributed) {
+    if (!nodes.has(destination)) nodes.set(destination, placeholder(destination))
+  }
+  return {
+    window,
+    nodes: [...nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    edges: [...edges.values()].map(({ edge, operations }) => ({
+      ...edge,
+      operations: [...operations.values()].sort((a, b) => b.requests - a.requests),
+    })),
+    unattributed,
+  }
+}
+
+/** The same node may be known by its principal to one reporter and by its cluster to another. */
+function addNode(nodes: Map<string, GraphNode>, node: GraphNode, cluster: string): void {
+  const known = nodes.get(node.id)
+  if (!known) {
+    nodes.set(node.id, { ...node, cluster })
+    return
+  }
+  known.principal ||= node.principal
+  if (cluster !== '' && !known.cluster.split('+').includes(cluster))
+    known.cluster = known.cluster === '' ? cluster : `${known.cluster}+${cluster}`
+}
+
+function placeholder(id: string): GraphNode {
+  const [namespace = '', name = id] = id.includes('/') ? id.split('/') : ['', id]
+  return { id, kind: 'workload', name, namespace, workload: name, cluster: '', principal: '' }
+}
+
+function emptyEdge({ source, destination, row }: Call<EdgeRow>): GraphEdge {
+  return {
+    source: source.id,
+    destination: destination.id,
+    service_port: row.service_port,
+    workload_port: row.workload_port,
+    protocol: row.protocol,
+    requests: 0,
+    denied: 0,
+    evidence: row.source_evidence,
+    reporter: row.reporter,
+    mtls: row.mtls,
+    first_seen: row.first_seen,
+    last_seen: row.last_seen,
+    operations: [],
+  }
+}
+
+function addRow(edge: GraphEdge, row: EdgeRow): void {
+  edge.requests += row.requests
+  edge.denied += row.denied
+  if (EVIDENCE[row.source_evidence] > EVIDENCE[edge.evidence]) edge.evidence = row.source_evidence
+  // One plaintext hop makes the edge one that is not always encrypted.
+  if (row.mtls === 'no' || (edge.mtls === 'unknown' && row.mtls === 'yes')) edge.mtls = row.mtls
+  if (row.first_seen < edge.first_seen) edge.first_seen = row.first_seen
+  if (row.last_seen > edge.last_seen) edge.last_seen = row.last_seen
+}
+
+function addOperation(operations: Map<string, EdgeOperation>, row: OperationRow): void {
+  const key = `${row.method} ${row.shape}`
+  const operation = operations.get(key) ?? { method: row.method, path: row.shape, requests: 0, denied: 0 }
+  operation.requests += row.requests
+  operation.denied += row.denied
+  operations.set(key, operation)
+}

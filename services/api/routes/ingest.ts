@@ -1,0 +1,100 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { REQUEST_BYTES_MAX } from '../../collector/ingest.ts'
+import { inputOf } from '../../collector/input.ts'
+import { operator } from '../../collector/origin.ts'
+import { CinchError } from '../../model/errors.ts'
+import type { Evidence } from '../../model/evidence.ts'
+import type { Cinch } from '../cinch.ts'
+import { IngestParams, IngestQuery, SenderBody } from '../schemas.ts'
+import { bearer } from '../token.ts'
+
+interface IngestRoute {
+  Params: { source: string }
+  Querystring: { cluster?: string; file?: '0' | '1' }
+}
+
+/**
+ * Raw lines and files in, and the senders that may write them. A sender's token opens its own sources only; the admin token
+ * is the operator's word.
+ */
+export function ingestRoutes(app: FastifyInstance, cinch: Cinch, isAdmin: (token: string) => boolean): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    // The bytes are the engine's to parse: whatever type they claim, they are passed on as they come.
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+    scope.post<IngestRoute>(
+      '/ingest/:source',
+      {
+        schema: {
+          summary: 'Telemetry of a source: lines, OTLP or Kubernetes objects; plain, gzip or zstd',
+          params: IngestParams,
+          querystring: IngestQuery,
+        },
+      },
+      async (request) => {
+        const { source } = request.params
+        const body = (request.body ?? empty()) as AsyncIterable<Buffer>
+        const token = bearer(request.headers.authorization)
+        const cluster = request.query.cluster ?? ''
+        if (isAdmin(token) && request.query.file === '1')
+          return await cinch.ingest(source, cluster, await inputOf('the request', body, 0))
+        const origin = isAdmin(token) ? operator(cluster) : await cinch.senders.origin(token, source)
+        if (!origin)
+          throw new CinchError(
+            'unauthorized',
+            `this token may not send ${source}`,
+            'register the sender for this source: cinch senders add',
+          )
+        return await cinch.ingestRequest(source, origin, await readBody(body, request))
+      },
+    )
+  })
+  senderRoutes(app, cinch)
+}
+
+function senderRoutes(app: FastifyInstance, cinch: Cinch): void {
+  interface SenderRequest {
+    id: string
+    sources: string[]
+    cluster?: string
+    workloads?: string[]
+    evidence?: Evidence
+  }
+  app.get('/api/v1/senders', { schema: { summary: 'Registered senders' } }, async () => ({
+    senders: await cinch.senders.list(),
+  }))
+  app.post<{ Body: SenderRequest }>(
+    '/api/v1/senders',
+    { schema: { summary: 'Registers a sender; its token is shown this once', body: SenderBody } },
+    async ({ body }) => ({
+      id: body.id,
+      token: await cinch.senders.register({ cluster: '', workloads: [], evidence: 'verified', ...body }),
+    }),
+  )
+  app.delete<{ Params: { id: string } }>(
+    '/api/v1/senders/:id',
+    { schema: { summary: 'Revokes a sender' } },
+    async ({ params }, reply) => {
+      await cinch.senders.revoke(params.id)
+      return await reply.code(204).send()
+    },
+  )
+}
+
+/** Reads and, where packed, unpacks a body, both within `REQUEST_BYTES_MAX`: a bomb is refused when it passes the bound. */
+async function readBody(body: AsyncIterable<Buffer>, request: FastifyRequest): Promise<Buffer> {
+  const tooLarge = () =>
+    new CinchError('too_large', `the request has more than ${REQUEST_BYTES_MAX} bytes`, 'send less in one request')
+  if (Number(request.headers['content-length'] ?? 0) > REQUEST_BYTES_MAX) throw tooLarge()
+  const input = await inputOf('the request', body, 0)
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const part of input.bytes) {
+    size += part.length
+    if (size > REQUEST_BYTES_MAX || input.bytesRead() > REQUEST_BYTES_MAX) throw tooLarge()
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
+async function* empty(): AsyncGenerator<Buffer> {}

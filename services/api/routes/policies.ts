@@ -1,0 +1,48 @@
+import type { FastifyInstance } from 'fastify'
+import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
+import type { Evidence } from '../../model/evidence.ts'
+import type { Granularity } from '../../model/permission.ts'
+import type { Cinch, GenerateRequest } from '../cinch.ts'
+import { PoliciesBody, ReplayBody } from '../schemas.ts'
+import type { AskedWindow } from '../window.ts'
+
+/** What a user says of the policies wanted, on the command line and in the API. */
+export interface PolicyOptions extends AskedWindow {
+  target?: string | undefined
+  granularity?: string | undefined
+  evidence?: string | undefined
+  principal?: string | undefined
+  selector?: string | undefined
+}
+
+/** Rendered policies of many services are large; a replay sends them back. */
+const POLICIES_BYTES_MAX = 128 << 20
+
+export function policyRoutes(app: FastifyInstance, cinch: Cinch): void {
+  app.post<{ Body: PolicyOptions }>(
+    '/api/v1/policies',
+    { schema: { summary: 'Least-privilege policies for what was observed, with their evidence', body: PoliciesBody } },
+    async ({ body }) => await cinch.generate(generateRequest(body)),
+  )
+
+  app.post<{ Body: { files: PolicyFile[] } & AskedWindow }>(
+    '/api/v1/policies/replay',
+    {
+      bodyLimit: POLICIES_BYTES_MAX,
+      schema: { summary: 'What these policies would have done to the requests of a window', body: ReplayBody },
+    },
+    async ({ body }) => await cinch.replay(body.files, body),
+  )
+}
+
+/** Options as users name them to those of the generator; it refuses what it cannot mean. */
+export function generateRequest(options: PolicyOptions): GenerateRequest {
+  return {
+    target: options.target ?? 'istio',
+    window: { since: options.since, until: options.until },
+    ...(options.granularity ? { granularity: options.granularity as Granularity } : {}),
+    ...(options.evidence ? { minimumEvidence: options.evidence as Evidence } : {}),
+    ...(options.principal ? { principalRule: options.principal } : {}),
+    ...(options.selector ? { selectorRule: options.selector } : {}),
+  }
+}

@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify'
+import { groupGraph } from '../../analyzer/graph/group.ts'
+import type { Cinch } from '../cinch.ts'
+import { GraphQuery, OperationsQuery, RejectsQuery, SourceQuery, WindowQuery } from '../schemas.ts'
+import type { AskedWindow } from '../window.ts'
+
+/** What can be looked at: sources, the graph, operations, rejects, what senders lack. */
+export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
+  app.get('/api/v1/sources', { schema: { summary: 'Sources, and what came from them' } }, async () => ({
+    sources: await cinch.sources(),
+  }))
+
+  app.get<{ Querystring: AskedWindow & { limit?: number; expand?: string } }>(
+    '/api/v1/graph',
+    { schema: { summary: 'The graph of requests made, grouped to what a screen can show', querystring: GraphQuery } },
+    async ({ query }) =>
+      groupGraph(
+        await cinch.edges(query),
+        query.limit ?? 150,
+        new Set((query.expand ?? '').split(',').filter((id) => id !== '')),
+      ),
+  )
+
+  app.get<{ Querystring: AskedWindow }>(
+    '/api/v1/edges',
+    {
+      schema: {
+        summary: 'Every node and edge with its operations, ungrouped: what cinch graph prints',
+        querystring: WindowQuery,
+      },
+    },
+    async ({ query }) => await cinch.graph(query),
+  )
+
+  app.get<{ Querystring: AskedWindow & { source: string; destination: string } }>(
+    '/api/v1/operations',
+    { schema: { summary: 'The operations that one caller used at one callee', querystring: OperationsQuery } },
+    async ({ query }) => {
+      const { window, operations } = await cinch.operations(query)
+      return {
+        window,
+        operations: operations
+          .filter((operation) => operation.source.id === query.source && operation.destination.id === query.destination)
+          .map(operationAnswer),
+      }
+    },
+  )
+
+  app.get<{ Querystring: { source?: string; limit?: number } }>(
+    '/api/v1/rejects',
+    { schema: { summary: 'Lines that became no fact, redacted, with the reason', querystring: RejectsQuery } },
+    async ({ query }) => await cinch.rejects(query.source ?? '', query.limit ?? 100),
+  )
+
+  app.get<{ Querystring: { source?: string } }>(
+    '/api/v1/doctor',
+    { schema: { summary: 'What senders could tell and do not', querystring: SourceQuery } },
+    async ({ query }) => await cinch.doctor(query.source ?? ''),
+  )
+}
+
+function operationAnswer(operation: Awaited<ReturnType<Cinch['operations']>>['operations'][number]) {
+  return {
+    method: operation.method,
+    path: operation.path,
+    path_flags: operation.pathFlags,
+    protocol: operation.protocol,
+    service_port: operation.servicePort,
+    workload_port: operation.workloadPort,
+    requests: operation.requests,
+    denied: operation.denied,
+    evidence: operation.source.evidence,
+    reporter: operation.reporter,
+    mtls: operation.mtls,
+    first_seen: operation.firstSeen,
+    last_seen: operation.lastSeen,
+    days: operation.days,
+  }
+}

@@ -1,0 +1,84 @@
+import Type from 'typebox'
+import { EVIDENCE } from '../model/evidence.ts'
+
+/** Query and body schemas: what fastify checks and what the OpenAPI document says. */
+
+const text = (description: string, maxLength = 256) => Type.String({ description, maxLength })
+const time = (which: string) =>
+  Type.Optional(
+    text(`${which} of the window: ISO 8601, or a span back from now such as 24h; all that is stored when absent`, 40),
+  )
+
+export const window = { since: time('Start'), until: time('End') }
+
+export const GraphQuery = Type.Object({
+  ...window,
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 150, default: 150, description: 'Most nodes to send' })),
+  expand: Type.Optional(text('Ids of groups to open, separated by commas', 4096)),
+})
+
+export const WindowQuery = Type.Object(window)
+
+export const OperationsQuery = Type.Object({
+  ...window,
+  source: text('Node id of the caller', 1024),
+  destination: text('Node id of the callee', 1024),
+})
+
+export const RejectsQuery = Type.Object({
+  source: Type.Optional(text('Id of a source')),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+})
+
+export const SourceQuery = Type.Object({ source: Type.Optional(text('Id of a source')) })
+
+export const PoliciesBody = Type.Object(
+  {
+    target: Type.Optional(text('Policy target; istio when absent')),
+    granularity: Type.Optional(Type.Union(['workload', 'port', 'method', 'path'].map((value) => Type.Literal(value)))),
+    evidence: Type.Optional(Type.Union(Object.keys(EVIDENCE).map((value) => Type.Literal(value)))),
+    principal: Type.Optional(
+      text(
+        "Naming rule for callers known by a claimed name, such as 'cluster.local/ns/{namespace}/sa/{workload}'",
+        512,
+      ),
+    ),
+    selector: Type.Optional(text("Label rule for callees that no inventory knows, such as 'app={workload}'", 512)),
+    ...window,
+  },
+  { additionalProperties: false },
+)
+
+export const ReplayBody = Type.Object(
+  {
+    files: Type.Array(Type.Object({ path: Type.String({ maxLength: 1024 }), content: Type.String() }), {
+      maxItems: 20_000,
+    }),
+    ...window,
+  },
+  { additionalProperties: false },
+)
+
+export const SenderBody = Type.Object(
+  {
+    id: text('Name of the sender', 63),
+    sources: Type.Array(text('Source that it may send'), { minItems: 1, maxItems: 50 }),
+    cluster: Type.Optional(text('Cluster that it reports from', 253)),
+    workloads: Type.Optional(
+      Type.Array(text('namespace/workload that it may speak for; * for any characters'), { maxItems: 1000 }),
+    ),
+    evidence: Type.Optional(Type.Union(Object.keys(EVIDENCE).map((value) => Type.Literal(value)))),
+  },
+  { additionalProperties: false },
+)
+
+export const IngestParams = Type.Object({ source: text('Id of the source') })
+
+export const IngestQuery = Type.Object({
+  cluster: Type.Optional(text('Cluster of the reporters; a registered sender has its own', 253)),
+  file: Type.Optional(
+    Type.Union([Type.Literal('0'), Type.Literal('1')], {
+      description: '1: the body is a file, known by its beginning; it may be of any size, and goes on where it was',
+    }),
+  ),
+})

@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import fastifyStatic from '@fastify/static'
+import swagger from '@fastify/swagger'
+import fastify, { type FastifyInstance } from 'fastify'
+import { CinchError, type ErrorCode } from '../model/errors.ts'
+import { packageRoot } from '../store/root.ts'
+import type { Cinch } from './cinch.ts'
+import { Metrics } from './metrics.ts'
+import { ingestRoutes } from './routes/ingest.ts'
+import { policyRoutes } from './routes/policies.ts'
+import { readRoutes } from './routes/read.ts'
+import { bearer, sameToken } from './token.ts'
+
+export interface ServerOptions {
+  cinch: Cinch
+  /** True when the store answers. */
+  ready: () => Promise<boolean>
+  adminToken: string
+  /** What this process serves: the API with the page, and what senders write to. */
+  roles: { api: boolean; collector: boolean }
+  log?: boolean
+}
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  unauthorized: 401,
+  not_found: 404,
+  unknown_source: 404,
+  too_large: 413,
+  store_busy: 503,
+  store_unavailable: 503,
+}
+
+/** Pages load only what this server sends; nothing is framed, sniffed or told to other origins. */
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+}
+
+/** Builds the server: the API, the page, and what probes and Prometheus ask for. Listens nowhere yet. */
+export async function createServer({
+  cinch,
+  ready,
+  adminToken,
+  roles,
+  log = false,
+}: ServerOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: log ? { level: 'warn' } : false,
+    bodyLimit: 1 << 20,
+    forceCloseConnections: true,
+    ajv: { customOptions: { removeAdditional: false } },
+  })
+  const metrics = new Metrics()
+  const isAdmin = (token: string) => token !== '' && sameToken(token, adminToken)
+  await app.register(swagger, {
+    openapi: {
+      info: { title: 'Cinch', description: 'Requests made, and the policies that allow just those', version: '1' },
+    },
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS)
+    const path = request.url.split('?')[0] ?? ''
+    const guarded = path === '/metrics' || path.startsWith('/api/')
+    if (guarded && !isAdmin(bearer(request.headers.authorization))) {
+      throw new CinchError(
+        'unauthorized',
+        'the admin token is missing or wrong',
+        "send 'Authorization: Bearer <token>'; the token is in the file admin-token of the data directory",
+      )
+    }
+  })
+  app.addHook('onResponse', async (request, reply) =>
+    metrics.count(request.method, request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime),
+  )
+  app.setErrorHandler((error, request, reply) => answerError(app, error, request.url, reply))
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send(errorBody('not_found', 'there is nothing here', 'see /api/v1/openapi.json')),
+  )
+
+  app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }))
+  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
+    const yes = await ready()
+    return await reply.code(yes ? 200 : 503).send({ status: yes ? 'ready' : 'the store does not answer' })
+  })
+  app.get(
+    '/metrics',
+    { schema: { hide: true } },
+    async (_request, reply) => await reply.type('text/plain; version=0.0.4').send(metrics.text(await cinch.sources())),
+  )
+  app.get('/api/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  if (roles.collector) ingestRoutes(app, cinch, isAdmin)
+  if (!roles.api) return app
+  readRoutes(app, cinch)
+  policyRoutes(app, cinch)
+  const page = join(packageRoot(), 'web/dist')
+  if (existsSync(page)) await app.register(fastifyStatic, { root: page })
+  return app
+}
+
+const errorBody = (code: string, message: string, next: string) => ({ error: { code, message, next } })
+
+function answerError(
+  app: FastifyInstance,
+  error: unknown,
+  url: string,
+  reply: { code(status: number): { send(body: unknown): unknown } },
+): unknown {
+  if (error instanceof CinchError)
+    return reply.code(STATUS[error.code] ?? 400).send(errorBody(error.code, error.message, error.next))
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
+  if (status < 500) {
+    const message = error instanceof Error ? error.message : 'the request is not understood'
+    return reply
+      .code(status)
+      .send(
+        errorBody(status === 413 ? 'too_large' : 'bad_option', message, 'see /api/v1/openapi.json for what this takes'),
+      )
+  }
+  // What failed inside is for the log, not for the caller: it may hold data.
+  app.log.error({ err: error, path: url.split('?')[0] })
+  return reply
+    .code(500)
+    .send(
+      errorBody(
+        'internal',
+        'this failed inside; the log of the server says why',
+        'try again, and report it when it stays',
+      ),
+    )
+}

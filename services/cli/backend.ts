@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Generated } from '../../policy-gen/generate.ts'
+import type { PolicyFile } from '../../policy-gen/targets/target.ts'
+import { type Cinch, openCinch } from '../api/cinch.ts'
+import { generateRequest, type PolicyOptions } from '../api/routes/policies.ts'
+import type { AskedWindow } from '../api/window.ts'
+import type { IngestResult, Progress } from '../collector/ingest.ts'
+import { openInput } from '../collector/input.ts'
+import type { Registration } from '../collector/senders.ts'
+import { CinchError } from '../model/errors.ts'
+import type { Graph } from '../model/graph.ts'
+import type { ReplayResult } from '../model/replay.ts'
+import type { StoreLocation } from '../store/location.ts'
+import { openStore, readHolder } from '../store/store.ts'
+import { remoteBackend } from './remote.ts'
+
+/** What commands ask for, whether this process holds the store or another one serves it. */
+export interface Backend {
+  /** Migrations that opening the store applied; empty when another process holds it. */
+  migrated: number[]
+  sources(): ReturnType<Cinch['sources']>
+  ingest(source: string, cluster: string, path: string, progress: Progress): Promise<IngestResult>
+  graph(window: AskedWindow): Promise<Graph>
+  generate(options: PolicyOptions): Promise<Generated>
+  replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
+  rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
+  doctor(source: string): ReturnType<Cinch['doctor']>
+  senders(): Promise<Registration[]>
+  register(registration: Registration): Promise<string>
+  revoke(id: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Opens the store; while another process serves the embedded one, its API, and says so. */
+export async function openBackend(location: StoreLocation, note: (text: string) => void): Promise<Backend> {
+  const holder = location.kind === 'chdb' ? readHolder(location.dir) : undefined
+  if (location.kind === 'chdb' && holder?.url) {
+    note(`the store is served by process ${holder.pid}: asking its API at ${holder.url}`)
+    return remoteBackend(holder.url, readToken(location.dir))
+  }
+  return await localBackend(location, note)
+}
+
+function readToken(dir: string): string {
+  const path = join(dir, 'admin-token')
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    throw new CinchError(
+      'unauthorized',
+      `the admin token in ${path} cannot be read`,
+      'run as the user that runs cinch serve',
+      { cause },
+    )
+  }
+}
+
+async function localBackend(location: StoreLocation, note: (text: string) => void): Promise<Backend> {
+  const store = await openStore(location)
+  try {
+    const cinch = await openCinch(store)
+    if (cinch.recovered > 0) note(`finished ${cinch.recovered} chunks that an earlier process left`)
+    return {
+      ...cinch,
+      ingest: async (source, cluster, path, progress) =>
+        await cinch.ingest(source, cluster, await openInput(path), progress),
+      generate: async (options) => await cinch.generate(generateRequest(options)),
+      senders: () => cinch.senders.list(),
+      register: (registration) => cinch.senders.register(registration),
+      revoke: (id) => cinch.senders.revoke(id),
+      close: () => store.close(),
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}

@@ -1,0 +1,146 @@
+import { CinchError } from '../../model/errors.ts'
+import { type Command, table, toJson } from '../command.ts'
+import { FORMATS } from '../graph-formats.ts'
+import { WINDOW } from '../options.ts'
+
+export const sourcesCommand: Command = {
+  name: 'sources',
+  usage: '',
+  summary: 'the sources, what each tells, and what came from it',
+  options: {},
+  run: async ({ args, backend, print }) => {
+    const sources = await (await backend()).sources()
+    if (args.flag('json')) print(toJson({ sources }))
+    else {
+      print(
+        table(
+          ['source', 'facts', 'rejected', 'last seen'],
+          sources.map((source) => [source.id, source.facts, source.rejected, source.last_seen || '-']),
+        ),
+      )
+      for (const source of sources)
+        print(
+          `\n${[source.id, ...source.aliases].join(' = ')}: ${source.title}\n  tells: ${source.tells}\n  cannot tell: ${source.cannot_tell}`,
+        )
+    }
+    return 0
+  },
+}
+
+export const graphCommand: Command = {
+  name: 'graph',
+  usage: '[--since T] [--until T] [--format json|dot|mermaid|graphml]',
+  summary: 'the graph of requests made: who called whom, for what',
+  options: {
+    ...WINDOW,
+    format: { type: 'string', value: 'FORMAT', help: `${Object.keys(FORMATS).join(', ')} or text` },
+  },
+  run: async ({ args, backend, print }) => {
+    const format = args.flag('json') ? 'json' : (args.text('format') ?? 'text')
+    const render = format === 'text' ? undefined : FORMATS[format]
+    if (format !== 'text' && !render)
+      throw new CinchError(
+        'bad_option',
+        `there is no format '${format}'`,
+        `give one of text, ${Object.keys(FORMATS).join(', ')}`,
+      )
+    const graph = await (await backend()).graph({ since: args.text('since'), until: args.text('until') })
+    if (render) {
+      print(render(graph))
+      return 0
+    }
+    const edges = [...graph.edges].sort((a, b) => b.requests - a.requests)
+    print(`${graph.window.since} to ${graph.window.until}: ${graph.nodes.length} nodes, ${edges.length} edges`)
+    print(
+      table(
+        ['caller', 'callee', 'port', 'requests', 'denied', 'operations', 'evidence'],
+        edges.map((edge) => [
+          edge.source,
+          edge.destination,
+          String(edge.workload_port || edge.service_port || '-'),
+          edge.requests,
+          edge.denied,
+          edge.operations.length,
+          edge.evidence,
+        ]),
+      ),
+    )
+    for (const entry of graph.unattributed)
+      print(
+        `no caller known (${entry.reason}): ${entry.requests.toLocaleString('en')} requests to ${entry.destination}`,
+      )
+    return 0
+  },
+}
+
+export const rejectsCommand: Command = {
+  name: 'rejects',
+  usage: '[--source ID] [--limit N]',
+  summary: 'lines that became no fact, redacted, with the reason',
+  options: {
+    source: { type: 'string', short: 's', value: 'ID', help: 'of this source only' },
+    limit: { type: 'string', value: 'N', help: 'newest lines to print (default 20, at most 1000)' },
+  },
+  run: async ({ args, backend, print }) => {
+    const limit = Number(args.text('limit') ?? 20)
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+      throw new CinchError('bad_option', `--limit ${args.text('limit')} is not from 1 to 1000`, 'give a whole number')
+    const listing = await (await backend()).rejects(args.text('source') ?? '', limit)
+    if (args.flag('json')) print(toJson(listing))
+    else {
+      print(
+        table(
+          ['source', 'reason', 'lines'],
+          listing.reasons.map((row) => [row.source, row.reason, row.lines]),
+        ),
+      )
+      for (const row of listing.lines) print(`\n${row.loaded} ${row.source} ${row.reason}\n  ${printable(row.line)}`)
+    }
+    return 0
+  },
+}
+
+/** A hostile line must not drive the terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
+const printable = (line: string) =>
+  line.replace(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+
+export const doctorCommand: Command = {
+  name: 'doctor',
+  usage: '[--source ID]',
+  summary: 'what senders could tell and do not, and the configuration that adds it',
+  options: { source: { type: 'string', short: 's', value: 'ID', help: 'of this source only' } },
+  run: async ({ args, backend, print }) => {
+    const doctor = await (await backend()).doctor(args.text('source') ?? '')
+    if (args.flag('json')) print(toJson(doctor))
+    else if (doctor.senders.length === 0) print('nothing came yet: cinch ingest --source ID FILE')
+    else if (doctor.findings.length === 0) print('every sender tells what it should')
+    else
+      for (const finding of doctor.findings)
+        print(
+          `${finding.source} from ${finding.sender}${finding.cluster ? ` (${finding.cluster})` : ''}: ${finding.missing} is missing in ${Math.round(finding.share * 100)} %\n  so: ${finding.consequence}\n  do: ${finding.remedy}`,
+        )
+    return doctor.findings.length > 0 ? 1 : 0
+  },
+}
+
+export const migrateCommand: Command = {
+  name: 'migrate',
+  usage: '',
+  summary: 'bring the store up to date',
+  options: {},
+  run: async ({ args, backend, print }) => {
+    const { migrated } = await backend()
+    print(
+      args.flag('json')
+        ? toJson({ applied: migrated })
+        : migrated.length > 0
+          ? `applied migrations ${migrated.join(', ')}`
+          : 'the store is up to date',
+    )
+    return 0
+  },
+}

@@ -1,0 +1,172 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import type { Generated } from '../../../policy-gen/generate.ts'
+import { targets } from '../../../policy-gen/targets/index.ts'
+import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
+import { CinchError } from '../../model/errors.ts'
+import type { ReplayCall, ReplayResult } from '../../model/replay.ts'
+import { type Command, table, toJson } from '../command.ts'
+import { WINDOW } from '../options.ts'
+
+export const generateCommand: Command = {
+  name: 'policies generate',
+  usage: '--target ID --out DIR [options]',
+  summary: 'write least-privilege policies for what was observed, with their evidence',
+  options: {
+    target: {
+      type: 'string',
+      value: 'ID',
+      help: `one of ${targets.map((target) => target.id).join(', ')} (default istio)`,
+    },
+    out: {
+      type: 'string',
+      short: 'o',
+      value: 'DIR',
+      help: 'directory for the files; one that an earlier generate wrote is replaced',
+    },
+    granularity: { type: 'string', value: 'G', help: 'workload, port, method or path (default path)' },
+    evidence: {
+      type: 'string',
+      value: 'E',
+      help: 'weakest evidence to use: verified, joined, address or claimed (default joined)',
+    },
+    principal: {
+      type: 'string',
+      value: 'RULE',
+      help: "principals of callers known by a claimed name, such as 'cluster.local/ns/{namespace}/sa/{workload}'",
+    },
+    selector: {
+      type: 'string',
+      value: 'RULE',
+      help: "labels of callees that no inventory knows, such as 'app={workload}'",
+    },
+    ...WINDOW,
+  },
+  run: async ({ args, backend, print }) => {
+    const out = args.text('out')
+    if (!out) throw new CinchError('usage', 'no --out is given', 'give a directory for the files')
+    const options = Object.fromEntries(
+      ['target', 'granularity', 'evidence', 'principal', 'selector', 'since', 'until'].flatMap((name) =>
+        args.text(name) === undefined ? [] : [[name, args.text(name)]],
+      ),
+    )
+    checkOut(out)
+    const generated = await (await backend()).generate(options)
+    writeFiles(out, generated.files)
+    print(
+      args.flag('json')
+        ? toJson({ out, files: generated.files.map((file) => file.path), report: generated.report })
+        : describeGenerated(out, generated),
+    )
+    return 0
+  },
+}
+
+/** A directory that holds anything but an earlier result is never touched. */
+function checkOut(out: string): void {
+  if (!existsSync(out) || readdirSync(out).length === 0 || existsSync(join(out, 'report.json'))) return
+  throw new CinchError(
+    'bad_option',
+    `${out} is not empty and was not written by cinch`,
+    'give an empty or new directory',
+  )
+}
+
+function writeFiles(out: string, files: PolicyFile[]): void {
+  const root = resolve(out)
+  for (const file of readFiles(out))
+    if (/\.ya?ml$|^(report|tests)\.json$/.test(file.path)) rmSync(join(root, file.path))
+  for (const file of files) {
+    const path = resolve(root, file.path)
+    if (!path.startsWith(root + sep))
+      throw new CinchError(
+        'bad_policy',
+        `a file named ${file.path} would leave ${out}`,
+        'report this: names are made from telemetry and must never do so',
+      )
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, file.content)
+  }
+}
+
+function describeGenerated(out: string, { files, report }: Generated): string {
+  const { principal, selector } = report.assumed
+  const lines = [
+    `${report.permissions.length} permissions in ${files.filter((file) => file.path.endsWith('.yaml')).length} files in ${out}`,
+    ...(principal ? [`ASSUMED: callers known by a claimed name have the principal ${principal}`] : []),
+    ...(selector ? [`ASSUMED: callees that no inventory knows have the labels ${selector}`] : []),
+    ...reasons(report.skipped.map((skipped) => skipped.reason)),
+    ...(report.loss.length > 0
+      ? [`${report.loss.length} losses, where the target cannot say exactly what was seen: see report.json`]
+      : []),
+    `next: cinch policies replay ${out}`,
+  ]
+  return lines.join('\n')
+}
+
+const REASONS_MAX = 10
+
+/** The most frequent reasons, each once. */
+function reasons(all: string[]): string[] {
+  const counts = [...Map.groupBy(all, (reason) => reason)]
+    .map(([reason, same]) => ({ reason, times: same.length }))
+    .sort((a, b) => b.times - a.times)
+  const listed = counts.slice(0, REASONS_MAX).map(({ reason, times }) => `skipped ${times}: ${reason}`)
+  return counts.length > REASONS_MAX
+    ? [...listed, `… and ${counts.length - REASONS_MAX} more reasons: see report.json`]
+    : listed
+}
+
+export const replayCommand: Command = {
+  name: 'policies replay',
+  usage: 'DIR [--since T] [--until T]',
+  summary: 'what these policies would have done to the requests of a window; exit 1 when something would be denied',
+  options: WINDOW,
+  run: async ({ args, backend, print }) => {
+    const [dir] = args.positionals
+    if (!dir || args.positionals.length > 1)
+      throw new CinchError('usage', 'give one directory of policies', 'cinch policies replay DIR')
+    const files = readFiles(dir)
+    if (!files.some((file) => /\.ya?ml$/.test(file.path)))
+      throw new CinchError(
+        'bad_policy',
+        `${dir} holds no policies`,
+        'give a directory with .yaml files, such as cinch policies generate writes',
+      )
+    const result = await (await backend()).replay(files, { since: args.text('since'), until: args.text('until') })
+    print(args.flag('json') ? toJson(result) : describeReplay(result))
+    return result.newly_denied.length > 0 ? 1 : 0
+  },
+}
+
+function readFiles(dir: string): PolicyFile[] {
+  if (!existsSync(dir)) return []
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(ya?ml|json)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path: relative(dir, path), content: readFileSync(path, 'utf8') }))
+}
+
+function describeReplay(result: ReplayResult): string {
+  const count = (value: number) => value.toLocaleString('en')
+  const sum = (calls: ReplayCall[]) => count(calls.reduce((total, call) => total + call.requests, 0))
+  const list = (title: string, calls: ReplayCall[]) =>
+    calls.length === 0
+      ? []
+      : [
+          `\n${title}:`,
+          table(
+            ['caller', 'callee', 'method', 'path', 'requests', 'why'],
+            calls
+              .slice(0, 20)
+              .map((call) => [call.source, call.destination, call.method, call.path, call.requests, call.reason]),
+          ),
+        ]
+  return [
+    `${sum(result.newly_denied)} of ${count(result.requests)} requests from ${result.window.since} to ${result.window.until} would have been denied`,
+    `still allowed ${count(result.still_allowed)}, still denied ${count(result.still_denied)}, newly allowed ${sum(result.newly_allowed)}, uncertain ${sum(result.uncertain)}`,
+    ...list('would be denied', result.newly_denied),
+    ...list('would be newly allowed', result.newly_allowed),
+    ...list('uncertain', result.uncertain),
+  ].join('\n')
+}

@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import { type Cinch, openCinch } from '../../api/cinch.ts'
+import { createServer } from '../../api/server.ts'
+import { readOrMakeToken } from '../../api/token.ts'
+import { CinchError } from '../../model/errors.ts'
+import { openStore, query, type Store } from '../../store/store.ts'
+import type { Command, Context } from '../command.ts'
+import { storeLocation } from '../options.ts'
+
+const ROLES = ['collector', 'analyzer', 'api'] as const
+type Role = (typeof ROLES)[number]
+
+/** How often derived data is brought up to date. */
+const ANALYZE_EVERY_MS = 2000
+
+export const serveCommand: Command = {
+  name: 'serve',
+  usage: '[--roles collector,analyzer,api] [--host ADDRESS] [--port N]',
+  summary: 'run the service: API, screens, ingest, analysis',
+  options: {
+    roles: { type: 'string', value: 'ROLES', help: `some of ${ROLES.join(',')} (default: all)` },
+    host: { type: 'string', value: 'ADDRESS', help: 'address to listen on (default 127.0.0.1)' },
+    port: { type: 'string', value: 'N', help: 'port to listen on, 0 for any free one (default 7480)' },
+  },
+  run: async ({ args, print, note }) => {
+    const roles = readRoles(args.text('roles'))
+    const port = readPort(args.text('port'))
+    const store = await openStore(storeLocation(args.text('store')))
+    try {
+      await serve(store, roles, args.text('host') ?? '127.0.0.1', port, { print, note })
+    } finally {
+      await store.close()
+    }
+    return 0
+  },
+}
+
+async function serve(
+  store: Store,
+  roles: Set<Role>,
+  host: string,
+  port: number,
+  { print, note }: Pick<Context, 'print' | 'note'>,
+): Promise<void> {
+  const cinch = await openCinch(store)
+  const adminToken = readOrMakeToken(join(store.dataDir, 'admin-token'))
+  const ready = async () => (await query(store.reads, 'SELECT 1').catch(() => [])).length === 1
+  const app = await createServer({
+    cinch,
+    ready,
+    adminToken,
+    roles: { api: roles.has('api'), collector: roles.has('collector') },
+    log: true,
+  })
+  const url = await app.listen({ host, port }).catch((cause) => {
+    throw new CinchError(
+      'bad_option',
+      `cannot listen on ${host}:${port}: ${cause.code ?? cause.message}`,
+      'give another --port or --host',
+      { cause },
+    )
+  })
+  store.announce(url)
+  if (host !== '127.0.0.1' && host !== 'localhost' && host !== '::1')
+    note(`listening on ${host} without TLS: put a proxy with TLS in front, and let only it reach this port`)
+  print(`Cinch is at ${url}/#token=${adminToken}`)
+  const stopAnalyzer = roles.has('analyzer') ? startAnalyzer(cinch, note) : () => {}
+  await stopSignal()
+  stopAnalyzer()
+  await app.close()
+  await cinch.analyze()
+}
+
+function startAnalyzer(cinch: Cinch, note: (text: string) => void): () => void {
+  let last = ''
+  const timer = setInterval(() => {
+    cinch.analyze().then(
+      () => {
+        last = ''
+      },
+      (error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error)
+        // One note for a fault that stays, not one every two seconds.
+        if (text !== last) note(`analysis failed, and will be tried again: ${text}`)
+        last = text
+      },
+    )
+  }, ANALYZE_EVERY_MS)
+  return () => clearInterval(timer)
+}
+
+function readRoles(text: string | undefined): Set<Role> {
+  const asked = (text ?? ROLES.join(',')).split(',')
+  const unknown = asked.find((role) => !ROLES.includes(role as Role))
+  if (unknown !== undefined)
+    throw new CinchError('bad_option', `there is no role '${unknown}'`, `give some of ${ROLES.join(',')}`)
+  return new Set(asked as Role[])
+}
+
+function readPort(text = '7480'): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new CinchError('bad_option', `--port ${text} is no port`, 'give a number from 0 to 65535')
+  return port
+}
+
+async function stopSignal(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', () => resolve())
+    process.once('SIGTERM', () => resolve())
+  })
+}

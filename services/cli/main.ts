@@ -1,0 +1,92 @@
+import { CinchError } from '../model/errors.ts'
+import { type Backend, openBackend } from './backend.ts'
+import type { Command, Context } from './command.ts'
+import { ingestCommand } from './commands/ingest.ts'
+import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
+import { generateCommand, replayCommand } from './commands/policies.ts'
+import { sendersCommand } from './commands/senders.ts'
+import { serveCommand } from './commands/serve.ts'
+import { COMMON, parseArguments, storeLocation } from './options.ts'
+
+export const COMMANDS: Command[] = [
+  serveCommand,
+  ingestCommand,
+  sourcesCommand,
+  graphCommand,
+  generateCommand,
+  replayCommand,
+  rejectsCommand,
+  doctorCommand,
+  sendersCommand,
+  migrateCommand,
+]
+
+/** Runs a command line. Resolves to its exit status: 0 fine, 1 findings, 2 usage, 3 a dependency. */
+export async function main(args: string[]): Promise<number> {
+  const command = COMMANDS.find((candidate) => candidate.name.split(' ').every((word, index) => args[index] === word))
+  if (!command) return unknown(args)
+  const rest = args.slice(command.name.split(' ').length)
+  let opened: Backend | undefined
+  const note = (text: string) => console.error(text)
+  try {
+    const parsed = parseArguments(rest, command.options, command.name)
+    if (parsed.flag('help')) {
+      console.log(help(command))
+      return 0
+    }
+    const context: Context = {
+      args: parsed,
+      backend: async () => {
+        opened ??= await openBackend(storeLocation(parsed.text('store')), note)
+        return opened
+      },
+      print: (text) => console.log(text),
+      note,
+    }
+    return await command.run(context)
+  } catch (error) {
+    return report(error)
+  } finally {
+    await opened?.close()
+  }
+}
+
+function unknown(args: string[]): number {
+  const asked = args.length === 0 || args[0] === '--help' || args[0] === '-h' || args[0] === 'help'
+  const group = COMMANDS.filter((command) => command.name.startsWith(`${args[0]} `))
+  const listed = group.length > 0 ? group : COMMANDS
+  const text = [
+    'usage: cinch COMMAND [options]',
+    '',
+    ...listed.map((command) => `  ${command.name.padEnd(18)} ${command.summary}`),
+    '',
+    'cinch COMMAND --help tells more',
+  ].join('\n')
+  if (asked && args.length > 0) {
+    console.log(text)
+    return 0
+  }
+  console.error(args.length === 0 ? text : `error usage: there is no command '${args.join(' ')}'\n\n${text}`)
+  return 2
+}
+
+function help(command: Command): string {
+  const options = Object.entries({ ...command.options, ...COMMON }).map(([name, option]) => {
+    const short = option.short ? `-${option.short}, ` : ''
+    return `  ${`${short}--${name}${option.value ? ` ${option.value}` : ''}`.padEnd(24)} ${option.help}`
+  })
+  return [`usage: cinch ${command.name} ${command.usage}`, '', command.summary, '', ...options].join('\n')
+}
+
+function report(error: unknown): number {
+  if (error instanceof CinchError) {
+    console.error(`error ${error.code}: ${error.message}\n  ${error.next}`)
+    return error.exit
+  }
+  console.error(
+    `error internal: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n  this is a fault of Cinch: report it with the command that led to it`,
+  )
+  return 3
+}
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,80 @@
+import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import type { IngestResult, Progress } from '../collector/ingest.ts'
+import { CinchError, ERRORS, type ErrorCode } from '../model/errors.ts'
+import type { Backend } from './backend.ts'
+
+/** The commands over the API of the process that holds the store. */
+export function remoteBackend(url: string, token: string): Backend {
+  const call = caller(url, token)
+  const get = async <T>(path: string, query: object = {}) => await call<T>('GET', path, query)
+  return {
+    migrated: [],
+    sources: async () => (await get<{ sources: Awaited<ReturnType<Backend['sources']>> }>('/api/v1/sources')).sources,
+    ingest: async (source, cluster, path, progress) => await sendFile(call, source, cluster, path, progress),
+    graph: async (window) => await get('/api/v1/edges', window),
+    generate: async (options) => await call('POST', '/api/v1/policies', {}, JSON.stringify(options)),
+    replay: async (files, window) =>
+      await call('POST', '/api/v1/policies/replay', {}, JSON.stringify({ files, ...window })),
+    rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
+    doctor: async (source) => await get('/api/v1/doctor', { source }),
+    senders: async () => (await get<{ senders: Awaited<ReturnType<Backend['senders']>> }>('/api/v1/senders')).senders,
+    register: async (registration) =>
+      (await call<{ token: string }>('POST', '/api/v1/senders', {}, JSON.stringify(registration))).token,
+    revoke: async (id) => await call('DELETE', `/api/v1/senders/${encodeURIComponent(id)}`),
+    close: async () => {},
+  }
+}
+
+type Call = <T>(method: string, path: string, query?: object, body?: string | ReadableStream) => Promise<T>
+
+function caller(url: string, token: string): Call {
+  return async <T>(method: string, path: string, query: object = {}, body?: string | ReadableStream): Promise<T> => {
+    const asked = Object.entries(query).filter(([, value]) => value !== undefined && value !== '')
+    const search = new URLSearchParams(asked.map(([name, value]): [string, string] => [name, String(value)]))
+    const type = typeof body === 'string' ? 'application/json' : 'application/octet-stream'
+    const answer = await fetch(`${url}${path}?${search}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': type }) },
+      ...(body === undefined ? {} : { body, duplex: 'half' }),
+    }).catch((cause) => {
+      throw new CinchError(
+        'server_unreachable',
+        `the server at ${url} does not answer`,
+        'see whether cinch serve still runs',
+        { cause },
+      )
+    })
+    const text = await answer.text()
+    if (answer.ok) return (text === '' ? undefined : JSON.parse(text)) as T
+    throw asError(text, answer.status)
+  }
+}
+
+function asError(text: string, status: number): CinchError {
+  try {
+    const { code, message, next } = (JSON.parse(text) as { error: { code: string; message: string; next: string } })
+      .error
+    return new CinchError(Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'server_unreachable', message, next)
+  } catch {
+    return new CinchError('server_unreachable', `the server answered ${status}`, 'see its log')
+  }
+}
+
+async function sendFile(
+  call: Call,
+  source: string,
+  cluster: string,
+  path: string,
+  progress: Progress,
+): Promise<IngestResult> {
+  const input = path === '-' ? process.stdin : createReadStream(path)
+  const result = await call<IngestResult>(
+    'POST',
+    `/ingest/${encodeURIComponent(source)}`,
+    { cluster, file: '1' },
+    Readable.toWeb(input) as ReadableStream,
+  )
+  progress({ name: path, done: result.bytes, size: 0, accepted: result.accepted })
+  return result
+}

@@ -1,0 +1,103 @@
+import type { ClickHouseClient } from '@clickhouse/client'
+import type { Evidence, Reporter } from '../../model/evidence.ts'
+import type { Protocol } from '../../model/operation.ts'
+import { query } from '../store.ts'
+
+/** Half-open, whole hours; empty means from the first or to the last that is stored. Text as `2026-11-22T10:00:00Z`. */
+export interface Window {
+  since: string
+  until: string
+}
+
+/** A rollup's row, summed over the window: one edge as one kind of reporter saw it. Addresses `::` and empty texts are "not told". */
+export interface EdgeRow {
+  cluster: string
+  destination_namespace: string
+  destination_workload: string
+  destination_service: string
+  destination_principal: string
+  destination_address: string
+  destination_kind: 'internal' | 'external'
+  source_cluster: string
+  source_namespace: string
+  source_workload: string
+  source_principal: string
+  source_address: string
+  source_evidence: Evidence
+  reporter: Reporter
+  /** Of a span without a known caller: '' for a call, `root` or `unpaired`. */
+  unpaired: '' | 'root' | 'unpaired'
+  service_port: number
+  workload_port: number
+  protocol: Protocol
+  mtls: 'unknown' | 'no' | 'yes'
+  requests: number
+  denied: number
+  /** ISO 8601, UTC, microseconds. */
+  first_seen: string
+  last_seen: string
+}
+
+export interface OperationRow extends EdgeRow {
+  method: string
+  shape: string
+  path_flags: number
+  days: number
+}
+
+const ENDS = `cluster, destination_namespace, destination_workload, destination_service, destination_principal, destination_address, destination_kind,
+  source_cluster, source_namespace, source_workload, source_principal, source_address, source_evidence, reporter, service_port, workload_port, protocol, mtls`
+
+const SPAN_ENDS = `cluster, destination_namespace, destination_workload, '' AS destination_service, '' AS destination_principal, toIPv6('::') AS destination_address, 'internal' AS destination_kind,
+  source_cluster, source_namespace, source_workload, '' AS source_principal, toIPv6('::') AS source_address, if(source_workload = '', 'none', 'claimed') AS source_evidence, 'span' AS reporter,
+  0 AS service_port, 0 AS workload_port, protocol, 'unknown' AS mtls`
+
+const SUMS = `sum(r.requests) AS requests, sum(r.denied) AS denied, ${iso('min(r.first_seen)')} AS first_seen, ${iso('max(r.last_seen)')} AS last_seen`
+const SPAN_SUMS = `sum(c.requests) AS requests, 0 AS denied, ${iso('min(c.first_seen)')} AS first_seen, ${iso('max(c.last_seen)')} AS last_seen`
+
+function iso(time: string): string {
+  return `formatDateTime(${time}, '%FT%T.%fZ')`
+}
+
+const within = (column: string) => `${column} >= {since:DateTime('UTC')} AND ${column} < {until:DateTime('UTC')}`
+
+/** The edges of a window: reads the rollups only, so its cost does not grow with the requests. */
+export async function edgeRows(client: ClickHouseClient, window: Window): Promise<EdgeRow[]> {
+  return await query<EdgeRow>(
+    client,
+    `SELECT ${ENDS}, '' AS unpaired, ${SUMS} FROM edge_hour AS r WHERE ${within('hour')} GROUP BY ${ENDS}
+     UNION ALL
+     SELECT ${SPAN_ENDS}, unpaired, ${SPAN_SUMS} FROM span_call AS c FINAL WHERE ${within('minute')}
+     GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol HAVING requests > 0`,
+    bounds(window),
+  )
+}
+
+/** The operations of a window; of the callers and callees with these names where given (any name that an end may have). */
+export async function operationRows(client: ClickHouseClient, window: Window): Promise<OperationRow[]> {
+  return await query<OperationRow>(
+    client,
+    `SELECT ${ENDS}, '' AS unpaired, method, shape, path_flags, uniqExact(toDate(hour)) AS days, ${SUMS} FROM operation_hour AS r WHERE ${within('hour')}
+     GROUP BY ${ENDS}, method, shape, path_flags
+     UNION ALL
+     SELECT ${SPAN_ENDS}, unpaired, method, shape, path_flags, uniqExact(toDate(minute)) AS days, ${SPAN_SUMS} FROM span_call AS c FINAL WHERE ${within('minute')}
+     GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol, method, shape, path_flags HAVING requests > 0`,
+    bounds(window),
+  )
+}
+
+/** The window that all stored requests lie in, in whole hours; undefined when there are none. */
+export async function storedWindow(client: ClickHouseClient): Promise<Window | undefined> {
+  const [row] = await query<Window & { any: number }>(
+    client,
+    `SELECT count() AS any, formatDateTime(min(first), '%FT%TZ') AS since, formatDateTime(max(last), '%FT%TZ') AS until FROM (
+       SELECT min(hour) AS first, max(hour) + INTERVAL 1 HOUR AS last FROM edge_hour HAVING count() > 0
+       UNION ALL
+       SELECT toStartOfHour(min(minute)) AS first, toStartOfHour(max(minute)) + INTERVAL 1 HOUR AS last FROM span_call HAVING count() > 0)`,
+  )
+  return row && row.any > 0 ? { since: row.since, until: row.until } : undefined
+}
+
+function bounds(window: Window): { since: number; until: number } {
+  return { since: Date.parse(window.since) / 1000, until: Date.parse(window.until) / 1000 }
+}

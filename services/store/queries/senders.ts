@@ -1,0 +1,31 @@
+import type { ClickHouseClient } from '@clickhouse/client'
+import { query } from '../store.ts'
+
+/** A registered sender. `speaksFor` is a regular expression over `namespace/workload`, '' for all; the cap is a number of EVIDENCE. */
+export interface SenderRow {
+  id: string
+  token_hash: string
+  sources: string[]
+  cluster: string
+  speaks_for: string
+  evidence_cap: number
+  revoked: boolean
+}
+
+const COLUMNS: [keyof SenderRow, ...(keyof SenderRow)[]] = [
+  'id',
+  'token_hash',
+  'sources',
+  'cluster',
+  'speaks_for',
+  'evidence_cap',
+  'revoked',
+]
+
+export async function saveSender(client: ClickHouseClient, sender: SenderRow): Promise<void> {
+  await client.insert({ table: 'sender', format: 'JSONEachRow', columns: COLUMNS, values: [sender] })
+}
+
+export async function readSenders(client: ClickHouseClient): Promise<SenderRow[]> {
+  return await query<SenderRow>(client, `SELECT ${COLUMNS.join(', ')} FROM sender FINAL ORDER BY id`)
+}

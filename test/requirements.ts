@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { labBinary } from './lab/setup.ts'
+
+/** Something outside of npm that tests need; without it they are skipped, unless its variable is 1. */
+export interface Requirement {
+  what: string
+  variable: string
+  how: string
+  present(): boolean
+}
+
+export const SHARED_DATA = join(import.meta.dirname, '../../shared/data')
+
+/** The command that understands `config -q`: the plugin of today, or the program of before. */
+export function composeCommand(): string[] | undefined {
+  return [['docker', 'compose'], ['docker-compose']].find(([program = '', ...args]) => spawnSync(program, [...args, 'version']).status === 0)
+}
+
+export const REQUIREMENTS: Requirement[] = [
+  {
+    what: 'Chromium',
+    variable: 'CINCH_REQUIRE_CHROMIUM',
+    how: 'apt-get install chromium, or set CHROMIUM_PATH; the screens are tested in it',
+    present: () => existsSync(process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'),
+  },
+  {
+    what: 'the lab (Envoy)',
+    variable: 'CINCH_REQUIRE_LAB',
+    how: 'npm run lab:setup; policies are enforced by a real Envoy in it',
+    present: () => labBinary() !== undefined,
+  },
+  {
+    what: 'the shared telemetry',
+    variable: 'CINCH_REQUIRE_DATA',
+    how: 'put the recordings beside the repository, at ../shared/data; real traces and logs are read from there',
+    present: () => existsSync(SHARED_DATA),
+  },
+  {
+    what: 'Docker Compose',
+    variable: 'CINCH_REQUIRE_COMPOSE',
+    how: 'apt-get install docker-compose; docker-compose.yml is validated with it',
+    present: () => composeCommand() !== undefined,
+  },
+]
+
+export const required = (variable: string) => process.env[variable] === '1'
+
+/** What this machine lacks. */
+export function missing(): Requirement[] {
+  return REQUIREMENTS.filter((requirement) => !requirement.present())
+}

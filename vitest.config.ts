@@ -1,0 +1,15 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  // State of the screens lives in .svelte.ts files, which the tests import.
+  plugins: [svelte()],
+  test: {
+    include: ['test/**/*.test.ts', 'services/**/*.test.ts', 'policy-gen/**/*.test.ts', 'web/src/**/*.test.ts'],
+    // A process for each file: the embedded engine is native and takes one data directory per process.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+})
