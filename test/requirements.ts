@@ -13,9 +13,14 @@ export interface Requirement {
 
 export const SHARED_DATA = join(import.meta.dirname, '../../shared/data')
 
-/** The command that understands `config -q`: the plugin of today, or the program of before. */
+const COMPOSE = [['docker', 'compose'], ['docker-compose']]
+let compose: string[] | undefined | 'unknown' = 'unknown'
+
+/** The command that understands `config -q`: the plugin of today, or the program of before. Looked for once: it takes seconds. */
 export function composeCommand(): string[] | undefined {
-  return [['docker', 'compose'], ['docker-compose']].find(([program = '', ...args]) => spawnSync(program, [...args, 'version']).status === 0)
+  if (compose === 'unknown')
+    compose = COMPOSE.find(([program = '', ...args]) => spawnSync(program, [...args, 'version']).status === 0)
+  return compose
 }
 
 export const REQUIREMENTS: Requirement[] = [

@@ -19,7 +19,12 @@ interface Tally {
 interface VitestReport {
   numPassedTests: number
   numFailedTests: number
-  testResults: { name: string; status: string; message: string; assertionResults: { status: string; fullName: string }[] }[]
+  testResults: {
+    name: string
+    status: string
+    message: string
+    assertionResults: { status: string; fullName: string }[]
+  }[]
 }
 
 const LINT: [name: string, script: string, ...args: string[]][] = [
@@ -52,7 +57,8 @@ function vitest(paths: string[]): Tally & { skipped: string[] } {
     const report = join(scratch, 'report.json')
     const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...paths]
     // The browser tests were written for this name.
-    const env = process.env['CINCH_REQUIRE_CHROMIUM'] === '1' ? { ...process.env, CINCH_REQUIRE_BROWSER: '1' } : process.env
+    const env =
+      process.env['CINCH_REQUIRE_CHROMIUM'] === '1' ? { ...process.env, CINCH_REQUIRE_BROWSER: '1' } : process.env
     const done = node('vitest/vitest.mjs', args, 'inherit', env)
     if (!existsSync(report)) return { passed: 0, failed: 1, skipped: [] }
     return count(JSON.parse(readFileSync(report, 'utf8')) as VitestReport, done.status)
@@ -61,8 +67,13 @@ function vitest(paths: string[]): Tally & { skipped: string[] } {
   }
 }
 
-function count({ numPassedTests, numFailedTests, testResults }: VitestReport, status: number | null): Tally & { skipped: string[] } {
-  const broken = testResults.filter((file) => file.status === 'failed' && file.assertionResults.every(({ status }) => status !== 'failed'))
+function count(
+  { numPassedTests, numFailedTests, testResults }: VitestReport,
+  status: number | null,
+): Tally & { skipped: string[] } {
+  const broken = testResults.filter(
+    (file) => file.status === 'failed' && file.assertionResults.every(({ status }) => status !== 'failed'),
+  )
   const failed = numFailedTests + broken.length
   const skipped = testResults.flatMap((file) => {
     const left = file.assertionResults.filter(({ status }) => status !== 'passed' && status !== 'failed').length

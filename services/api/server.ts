@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import swagger from '@fastify/swagger'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { CinchError, type ErrorCode } from '../model/errors.ts'
 import { packageRoot } from '../store/root.ts'
 import type { Cinch } from './cinch.ts'
@@ -29,6 +29,20 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   too_large: 413,
   store_busy: 503,
   store_unavailable: 503,
+}
+
+/** Routes that ask for no admin token: probes, the page, and what senders write to, which asks for theirs. */
+const OPEN_ROUTES = new Set(['/healthz', '/readyz', '/ingest/:source'])
+const PAGE_ROUTE = '/*'
+
+/**
+ * Goes by the route that was matched, never by the text of the URL: the router decodes `/%61pi`, a prefix would not. What
+ * is not listed is guarded. The text decides only for files and for what does not exist, where nothing is to be had.
+ */
+function isOpen(request: FastifyRequest): boolean {
+  const route = request.routeOptions.url
+  if (route === undefined || route === PAGE_ROUTE) return !request.url.startsWith('/api/')
+  return OPEN_ROUTES.has(route)
 }
 
 /** Pages load only what this server sends; nothing is framed, sniffed or told to other origins. */
@@ -59,13 +73,17 @@ export async function createServer({
   await app.register(swagger, {
     openapi: {
       info: { title: 'Cinch', description: 'Requests made, and the policies that allow just those', version: '1' },
+      components: {
+        securitySchemes: { token: { type: 'http', scheme: 'bearer', description: "The admin token, or a sender's" } },
+      },
+      security: [{ token: [] }],
     },
   })
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
-    const path = request.url.split('?')[0] ?? ''
-    const guarded = path === '/metrics' || path.startsWith('/api/')
-    if (guarded && !isAdmin(bearer(request.headers.authorization))) {
+    if (isOpen(request)) return
+    reply.header('cache-control', 'no-store')
+    if (!isAdmin(bearer(request.headers.authorization))) {
       throw new CinchError(
         'unauthorized',
         'the admin token is missing or wrong',
@@ -78,20 +96,20 @@ export async function createServer({
   )
   app.setErrorHandler((error, request, reply) => answerError(app, error, request.url, reply))
   app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send(errorBody('not_found', 'there is nothing here', 'see /api/v1/openapi.json')),
+    reply.code(404).send(errorBody('not_found', 'there is nothing here', notFoundNext(roles))),
   )
 
-  app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }))
-  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
+  app.get('/healthz', { schema: { summary: 'The process lives', security: [] } }, async () => ({ status: 'ok' }))
+  app.get('/readyz', { schema: { summary: 'The store answers', security: [] } }, async (_request, reply) => {
     const yes = await ready()
     return await reply.code(yes ? 200 : 503).send({ status: yes ? 'ready' : 'the store does not answer' })
   })
   app.get(
     '/metrics',
-    { schema: { hide: true } },
+    { schema: { summary: 'Figures of this process, in Prometheus text format' } },
     async (_request, reply) => await reply.type('text/plain; version=0.0.4').send(metrics.text(await cinch.sources())),
   )
-  app.get('/api/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  app.get('/api/v1/openapi.json', { schema: { summary: 'This document' } }, async () => app.swagger())
   if (roles.collector) ingestRoutes(app, cinch, isAdmin)
   if (!roles.api) return app
   readRoutes(app, cinch)
@@ -99,6 +117,12 @@ export async function createServer({
   const page = join(packageRoot(), 'web/dist')
   if (existsSync(page)) await app.register(fastifyStatic, { root: page })
   return app
+}
+
+function notFoundNext(roles: ServerOptions['roles']): string {
+  const lacking = (['api', 'collector'] as const).filter((role) => !roles[role])
+  const note = lacking.length > 0 ? `; this process does not serve the role ${lacking.join(' or ')}` : ''
+  return `see /api/v1/openapi.json${note}`
 }
 
 const errorBody = (code: string, message: string, next: string) => ({ error: { code, message, next } })

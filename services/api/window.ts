@@ -23,18 +23,16 @@ export function resolveWindow(asked: AskedWindow, stored: Window | undefined, no
       `--until ${asked.until} is not after --since ${asked.since}`,
       'give an earlier --since or a later --until',
     )
-  const start = Math.floor(since / HOUR_MS) * HOUR_MS
+  // An end before all that is stored is an empty window, not the first hour of what is.
+  const first = until > since || asked.since ? since : Math.max(0, until - HOUR_MS)
+  const start = Math.floor(first / HOUR_MS) * HOUR_MS
   return { since: iso(start), until: iso(Math.max(Math.ceil(until / HOUR_MS) * HOUR_MS, start + HOUR_MS)) }
 }
 
 /** Milliseconds since 1970. ClickHouse's `DateTime` holds 1970 to 2105. */
 function parseTime(text: string, now: number): number {
   const back = /^(\d{1,6})([mhdw])$/.exec(text)
-  const time = back
-    ? now - Number(back[1]) * (UNIT_MS[back[2] ?? ''] ?? 0)
-    : /^\d{4}-\d{2}-\d{2}/.test(text)
-      ? Date.parse(text)
-      : Number.NaN
+  const time = back ? now - Number(back[1]) * (UNIT_MS[back[2] ?? ''] ?? 0) : parseDate(text)
   if (Number.isNaN(time) || time < 0 || time > Date.UTC(2105, 0, 1)) {
     throw new CinchError(
       'bad_time',
@@ -43,6 +41,16 @@ function parseTime(text: string, now: number): number {
     )
   }
   return time
+}
+
+const ISO_TIME = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/
+
+/** ISO 8601 only, UTC where no zone is given: the same text means the same wherever the process runs. NaN for what is no time. */
+function parseDate(text: string): number {
+  const [, day, clock, , , zone] = ISO_TIME.exec(text) ?? []
+  // Date.parse takes February 30 for March 2.
+  if (!day || Number.isNaN(Date.parse(day)) || !new Date(day).toISOString().startsWith(day)) return Number.NaN
+  return Date.parse(clock && !zone ? `${text}Z` : text)
 }
 
 const iso = (time: number) => new Date(time).toISOString().replace('.000Z', 'Z')

@@ -12,7 +12,7 @@ import { CinchError } from '../model/errors.ts'
 import type { Graph } from '../model/graph.ts'
 import type { ReplayResult } from '../model/replay.ts'
 import type { StoreLocation } from '../store/location.ts'
-import { openStore, readHolder } from '../store/store.ts'
+import { openStore, readHolder, type Store } from '../store/store.ts'
 import { remoteBackend } from './remote.ts'
 
 /** What commands ask for, whether this process holds the store or another one serves it. */
@@ -42,6 +42,27 @@ export async function openBackend(location: StoreLocation, note: (text: string) 
   return await localBackend(location, note)
 }
 
+/**
+ * Opens the store for this process.
+ * @throws CinchError what `openStore` throws, and `store_unavailable` where the file system refuses the directory
+ */
+export async function openOwnStore(location: StoreLocation): Promise<Store> {
+  try {
+    return await openStore(location)
+  } catch (cause) {
+    if (location.kind !== 'chdb' || !isSystemError(cause)) throw cause
+    throw new CinchError(
+      'store_unavailable',
+      `the store in ${location.dir} cannot be opened: ${cause.code}`,
+      'give a directory that you may write to: --store chdb:<directory>',
+      { cause },
+    )
+  }
+}
+
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error && 'code' in error
+
 function readToken(dir: string): string {
   const path = join(dir, 'admin-token')
   try {
@@ -57,7 +78,7 @@ function readToken(dir: string): string {
 }
 
 async function localBackend(location: StoreLocation, note: (text: string) => void): Promise<Backend> {
-  const store = await openStore(location)
+  const store = await openOwnStore(location)
   try {
     const cinch = await openCinch(store)
     if (cinch.recovered > 0) note(`finished ${cinch.recovered} chunks that an earlier process left`)

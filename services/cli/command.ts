@@ -1,5 +1,6 @@
 import type { Backend } from './backend.ts'
 import type { Arguments, Options } from './options.ts'
+import { printable, printableJson } from './printable.ts'
 
 /** Where a command writes, and what it is given. */
 export interface Context {
@@ -24,13 +25,13 @@ export interface Command {
 }
 
 /** JSON as machines read it: one document, indented so that people can too. */
-export const toJson = (value: unknown) => JSON.stringify(value, null, 2)
+export const toJson = (value: unknown) => printableJson(JSON.stringify(value, null, 2))
 
-/** A table for people: columns padded, numbers to the right. */
+/** A table for people: columns padded, numbers to the right; cells are made printable. */
 export function table(header: string[], rows: (string | number)[][]): string {
   const cells = [
     header,
-    ...rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell))),
+    ...rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : printable(cell)))),
   ]
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   const numeric = header.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'))

@@ -1,12 +1,13 @@
 import type { Graph } from '../model/graph.ts'
 import { toJson } from './command.ts'
+import { printable } from './printable.ts'
 
 /** The graph in the formats of other tools. Names come from telemetry: each format's own escaping keeps them text. */
 export const FORMATS: Record<string, (graph: Graph) => string> = { json: toJson, dot, mermaid, graphml }
 
 /** Graphviz: https://graphviz.org/doc/info/lang.html, quoted identifiers. */
 function dot(graph: Graph): string {
-  const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', ' ')}"`
+  const quoted = (text: string) => `"${printable(text.replaceAll('\\', '\\\\')).replaceAll('"', '\\"')}"`
   const edges = graph.edges.map(
     (edge) =>
       `  ${quoted(edge.source)} -> ${quoted(edge.destination)} [label=${quoted(String(edge.requests))}${edge.denied > 0 ? ', color=red' : ''}]`,
@@ -24,7 +25,7 @@ function dot(graph: Graph): string {
 function mermaid(graph: Graph): string {
   const ids = new Map(graph.nodes.map((node, index) => [node.id, `n${index}`]))
   const label = (text: string) =>
-    `"${text.replace(/[^A-Za-z0-9 ./:_-]/g, (character) => `#${character.codePointAt(0)};`)}"`
+    `"${text.replace(/[^A-Za-z0-9 ./:_-]/gu, (character) => `#${character.codePointAt(0)};`)}"`
   return [
     'flowchart LR',
     ...graph.nodes.map((node) => `  ${ids.get(node.id)}[${label(node.id)}]`),
@@ -34,11 +35,10 @@ function mermaid(graph: Graph): string {
 
 /** GraphML 1.0: http://graphml.graphdrawing.org/specification.html */
 function graphml(graph: Graph): string {
-  // Characters that XML 1.0 cannot hold are replaced, not escaped.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-  const clean = (text: string) => text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
+  // XML 1.0 holds no control characters, and reads a line break in an attribute as a space: names that differ must stay so.
   const escaped = (text: string | number) =>
-    clean(String(text))
+    printable(String(text))
+      .replace(/[\ufffe\uffff]/g, '\ufffd')
       .replaceAll('&', '&amp;')
       .replaceAll('<', '&lt;')
       .replaceAll('>', '&gt;')

@@ -7,6 +7,7 @@ import { generateCommand, replayCommand } from './commands/policies.ts'
 import { sendersCommand } from './commands/senders.ts'
 import { serveCommand } from './commands/serve.ts'
 import { COMMON, parseArguments, storeLocation } from './options.ts'
+import { printableText } from './printable.ts'
 
 export const COMMANDS: Command[] = [
   serveCommand,
@@ -21,17 +22,20 @@ export const COMMANDS: Command[] = [
   migrateCommand,
 ]
 
+/** Text from telemetry and from arguments passes here on its way out: none of it may drive the terminal. */
+const print = (text: string) => console.log(printableText(text))
+const note = (text: string) => console.error(printableText(text))
+
 /** Runs a command line. Resolves to its exit status: 0 fine, 1 findings, 2 usage, 3 a dependency. */
 export async function main(args: string[]): Promise<number> {
   const command = COMMANDS.find((candidate) => candidate.name.split(' ').every((word, index) => args[index] === word))
   if (!command) return unknown(args)
   const rest = args.slice(command.name.split(' ').length)
   let opened: Backend | undefined
-  const note = (text: string) => console.error(text)
   try {
     const parsed = parseArguments(rest, command.options, command.name)
     if (parsed.flag('help')) {
-      console.log(help(command))
+      print(help(command))
       return 0
     }
     const context: Context = {
@@ -40,7 +44,7 @@ export async function main(args: string[]): Promise<number> {
         opened ??= await openBackend(storeLocation(parsed.text('store')), note)
         return opened
       },
-      print: (text) => console.log(text),
+      print,
       note,
     }
     return await command.run(context)
@@ -51,9 +55,13 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
+const HELP = ['help', '--help', '-h']
+
 function unknown(args: string[]): number {
-  const asked = args.length === 0 || args[0] === '--help' || args[0] === '-h' || args[0] === 'help'
-  const group = COMMANDS.filter((command) => command.name.startsWith(`${args[0]} `))
+  const helped = HELP.includes(args[0] ?? '')
+  const about = (helped ? args.slice(1) : args.slice(0, 1)).filter((word) => !HELP.includes(word)).join(' ')
+  const one = COMMANDS.find((command) => command.name === about)
+  const group = COMMANDS.filter((command) => command.name.startsWith(`${about} `))
   const listed = group.length > 0 ? group : COMMANDS
   const text = [
     'usage: cinch COMMAND [options]',
@@ -62,11 +70,11 @@ function unknown(args: string[]): number {
     '',
     'cinch COMMAND --help tells more',
   ].join('\n')
-  if (asked && args.length > 0) {
-    console.log(text)
+  if (helped || (group.length > 0 && HELP.includes(args.at(-1) ?? ''))) {
+    print(one ? help(one) : text)
     return 0
   }
-  console.error(args.length === 0 ? text : `error usage: there is no command '${args.join(' ')}'\n\n${text}`)
+  note(args.length === 0 ? text : `error usage: there is no command '${args.join(' ')}'\n\n${text}`)
   return 2
 }
 
@@ -80,13 +88,17 @@ function help(command: Command): string {
 
 function report(error: unknown): number {
   if (error instanceof CinchError) {
-    console.error(`error ${error.code}: ${error.message}\n  ${error.next}`)
+    note(`error ${error.code}: ${error.message}\n  ${error.next}`)
     return error.exit
   }
-  console.error(
+  note(
     `error internal: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n  this is a fault of Cinch: report it with the command that led to it`,
   )
   return 3
 }
 
+// Whoever reads the output may stop early (`cinch graph | head`); the store is still closed in order.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 process.exitCode = await main(process.argv.slice(2))

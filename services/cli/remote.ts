@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs'
-import { Readable } from 'node:stream'
+import { open } from 'node:fs/promises'
 import type { IngestResult, Progress } from '../collector/ingest.ts'
 import { CinchError, ERRORS, type ErrorCode } from '../model/errors.ts'
 import type { Backend } from './backend.ts'
@@ -68,13 +67,52 @@ async function sendFile(
   path: string,
   progress: Progress,
 ): Promise<IngestResult> {
-  const input = path === '-' ? process.stdin : createReadStream(path)
-  const result = await call<IngestResult>(
+  const { bytes, size } = await openFile(path)
+  let failure: unknown
+  const sent = (async function* () {
+    let done = 0
+    try {
+      for await (const part of bytes) {
+        done += part.length
+        progress({ name: path, done, size, accepted: 0 })
+        yield part
+      }
+    } catch (error) {
+      failure = error
+      throw error
+    }
+  })()
+  const query = { cluster, file: '1' }
+  return await call<IngestResult>(
     'POST',
     `/ingest/${encodeURIComponent(source)}`,
-    { cluster, file: '1' },
-    Readable.toWeb(input) as ReadableStream,
+    query,
+    ReadableStream.from(sent),
+  ).catch((error: unknown) => {
+    // The request broke off because the file did, not the server.
+    throw failure === undefined ? error : unreadable(path, failure)
+  })
+}
+
+async function openFile(path: string): Promise<{ bytes: AsyncIterable<Buffer>; size: number }> {
+  if (path === '-') return { bytes: process.stdin, size: 0 }
+  const file = await open(path).catch((cause) => {
+    throw unreadable(path, cause)
+  })
+  const found = await file.stat()
+  if (found.isDirectory()) {
+    await file.close()
+    throw new CinchError('bad_file', `${path} is a directory`, 'give the files in it')
+  }
+  return { bytes: file.createReadStream({ highWaterMark: 1 << 20 }), size: found.size }
+}
+
+function unreadable(path: string, cause: unknown): CinchError {
+  const why = cause instanceof Error && 'code' in cause ? cause.code : String(cause)
+  return new CinchError(
+    'bad_file',
+    `cannot read ${path}: ${why}`,
+    'give a file that exists and that you may read, or - for standard input',
+    { cause },
   )
-  progress({ name: path, done: result.bytes, size: 0, accepted: result.accepted })
-  return result
 }

@@ -15,6 +15,7 @@ import type { Evidence, Reporter } from './evidence.ts'
  * - `encoded`: any other percent-encoding
  * - `unusual`: a byte outside of RFC 3986's path characters
  * - `route`: the path was not seen; a framework's route stands for it (`http.route`)
+ * - `claimed`: the log's format writes the `x-envoy-original-path` header in the path's place, which any client can set
  */
 export const PATH_FLAGS = [
   'equals',
@@ -28,6 +29,7 @@ export const PATH_FLAGS = [
   'encoded',
   'unusual',
   'route',
+  'claimed',
 ] as const
 export type PathFlag = (typeof PATH_FLAGS)[number]
 

@@ -18,10 +18,10 @@ const ARGUMENTS = [
 
 /**
  * Whether the browser tests are left out: without the Debian package chromium (or the program that CHROMIUM_PATH
- * names) they cannot run. With CINCH_REQUIRE_BROWSER=1 they run, and fail, all the same.
+ * names) they cannot run. With CINCH_REQUIRE_CHROMIUM=1 they run, and fail, all the same.
  */
 export function withoutBrowser(): boolean {
-  const without = !existsSync(EXECUTABLE) && process.env['CINCH_REQUIRE_BROWSER'] !== '1'
+  const without = !existsSync(EXECUTABLE) && process.env['CINCH_REQUIRE_CHROMIUM'] !== '1'
   if (without)
     console.warn(`Browser tests are skipped: there is no ${EXECUTABLE}. Install chromium or set CHROMIUM_PATH.`)
   return without

@@ -19,14 +19,14 @@ const PARAMETERS: Record<string, { type: ValueType; values: number; from?: numbe
   order: { type: 'uuid', values: 20_000 },
   page: { type: 'int', values: 9, from: 1 },
   payment: { type: 'uuid', values: 10_000 },
-  product: { type: 'slug', values: 2_500 },
+  product: { type: 'slug', values: 60 },
   promotion: { type: 'slug', values: 30 },
   session: { type: 'hex', values: 10_000 },
   shipment: { type: 'int', values: 12_000, from: 740_000_000 },
   size: { type: 'slug', values: 4 },
   sku: { type: 'sku', values: 4_000 },
   table: { type: 'slug', values: 8 },
-  word: { type: 'slug', values: 300 },
+  word: { type: 'slug', values: 40 },
 }
 
 const WORDS =

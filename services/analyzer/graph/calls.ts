@@ -47,7 +47,7 @@ function count(unattributed: Map<string, Unattributed>, destination: string, row
 const strength = (row: EdgeRow) => EVIDENCE[row.source_evidence] * 10 + REPORTER[row.reporter]
 
 function strongestReporters<Row extends EdgeRow>(calls: Call<Row>[]): Call<Row>[] {
-  const pair = (call: Call<Row>) => `${call.source.id}\n${call.destination.id}`
+  const pair = (call: Call<Row>) => JSON.stringify([call.source.id, call.destination.id])
   const strongest = new Map<string, EdgeRow>()
   for (const call of calls) {
     const best = strongest.get(pair(call))

@@ -27,14 +27,28 @@ export function buildGraph(window: Window, { calls, unattributed }: Calls<EdgeRo
   }
   return {
     window,
-    nodes: [...nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
-    edges: [...edges.values()].map(({ edge, operations }) => ({
-      ...edge,
-      operations: [...operations.values()].sort((a, b) => b.requests - a.requests),
-    })),
-    unattributed,
+    nodes: [...nodes.values()].sort(by((node) => [node.id])),
+    edges: [...edges.values()]
+      .map(({ edge, operations }) => ({ ...edge, operations: [...operations.values()].sort(mostRequested) }))
+      .sort(by((edge) => [edge.source, edge.destination, edge.service_port, edge.workload_port, edge.protocol])),
+    unattributed: unattributed.toSorted(by((entry) => [entry.destination, entry.reason])),
   }
 }
+
+/** The store gives rows in any order; the same graph is always the same text. */
+function by<T>(keyOf: (entry: T) => (string | number)[]): (a: T, b: T) => number {
+  return (a, b) => {
+    const keys = keyOf(b)
+    for (const [index, left] of keyOf(a).entries()) {
+      const right = keys[index] ?? ''
+      if (left !== right) return left < right ? -1 : 1
+    }
+    return 0
+  }
+}
+
+const mostRequested = (a: EdgeOperation, b: EdgeOperation) =>
+  b.requests - a.requests || by<EdgeOperation>((operation) => [operation.path, operation.method])(a, b)
 
 /** The same node may be known by its principal to one reporter and by its cluster to another. */
 function addNode(nodes: Map<string, GraphNode>, node: GraphNode, cluster: string): void {
@@ -82,7 +96,7 @@ function addRow(edge: GraphEdge, row: EdgeRow): void {
 }
 
 function addOperation(operations: Map<string, EdgeOperation>, row: OperationRow): void {
-  const key = `${row.method} ${row.shape}`
+  const key = JSON.stringify([row.method, row.shape])
   const operation = operations.get(key) ?? { method: row.method, path: row.shape, requests: 0, denied: 0 }
   operation.requests += row.requests
   operation.denied += row.denied

@@ -18,13 +18,14 @@ export const EDGES_MAX = 300
 const groupId = (node: GraphNode) => `group:${node.cluster}/${node.namespace}`
 
 /**
- * Cuts a graph to at most `limit` nodes and `EDGES_MAX` edges: namespaces become groups, but for those in `expanded`, while
- * they fit. What still is too much is left out from the least used end, and the totals say so.
+ * Cuts a graph to at most `limit` nodes and `EDGES_MAX` edges: namespaces become groups, but for those in `expanded`. A
+ * group that is too large to be opened whole shows its most used members, and goes on standing for the others. What still
+ * is too much is left out from the least used end, and the totals say so.
  */
 export function groupGraph(graph: Graph, limit: number, expanded: ReadonlySet<string>): Graph & { grouping: Grouping } {
   const nodesMax = Math.max(1, Math.min(limit, NODES_MAX))
-  const grouped =
-    graph.nodes.length > nodesMax || expanded.size > 0 ? fold(graph, expandable(graph, expanded, nodesMax)) : graph
+  const folds = graph.nodes.length > nodesMax || expanded.size > 0
+  const grouped = folds ? fold(graph, openNodes(graph, expanded, nodesMax)) : graph
   const edges = [...grouped.edges].sort((a, b) => b.requests + b.denied - (a.requests + a.denied))
   const nodes = mostUsed(grouped.nodes, edges, nodesMax)
   const shown = new Set(nodes.map((node) => node.id))
@@ -41,16 +42,19 @@ export function groupGraph(graph: Graph, limit: number, expanded: ReadonlySet<st
   return { ...graph, nodes, edges: shownEdges, grouping }
 }
 
-/** The groups that can be opened without passing the limit, in the order in which they were asked for. */
-function expandable(graph: Graph, expanded: ReadonlySet<string>, nodesMax: number): ReadonlySet<string> {
+/** The nodes that stand for themselves: members of opened groups, in the order in which these were asked for, while they fit. */
+function openNodes(graph: Graph, expanded: ReadonlySet<string>, nodesMax: number): ReadonlySet<string> {
   const members = Map.groupBy(graph.nodes, groupId)
-  let shown = members.size
+  // One namespace for all: folded, nothing would be left to see.
+  const asked = members.size === 1 ? [...members.keys()] : [...expanded]
+  let room = nodesMax - members.size
   const open = new Set<string>()
-  for (const group of expanded) {
-    const size = members.get(group)?.length ?? 0
-    if (size === 0 || shown + size - 1 > nodesMax) continue
-    shown += size - 1
-    open.add(group)
+  for (const group of asked) {
+    const all = members.get(group) ?? []
+    // The group's own place is free once none of its members needs it.
+    const fitting = all.length <= room + 1 ? all : mostUsed(all, graph.edges, Math.max(0, room))
+    for (const node of fitting) open.add(node.id)
+    room -= fitting.length === all.length ? Math.max(0, all.length - 1) : fitting.length
   }
   return open
 }
@@ -60,9 +64,11 @@ function fold(graph: Graph, open: ReadonlySet<string>): Graph {
   const idOf = new Map<string, string>()
   const nodes: GraphNode[] = []
   for (const [group, members] of groups) {
-    const stays = open.has(group) || members.length === 1
-    for (const node of members) idOf.set(node.id, stays ? node.id : group)
-    nodes.push(...(stays ? members : [groupNode(group, members)]))
+    const folded = members.filter((node) => !open.has(node.id))
+    // A group of one would only hide a name.
+    const stay = folded.length === 1 ? members : members.filter((node) => open.has(node.id))
+    for (const node of folded) idOf.set(node.id, folded.length === 1 ? node.id : group)
+    nodes.push(...stay, ...(folded.length > 1 ? [groupNode(group, folded)] : []))
   }
   const edges = new Map<string, GraphEdge>()
   for (const edge of graph.edges) {

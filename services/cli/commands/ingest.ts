@@ -2,6 +2,7 @@ import type { Progress } from '../../collector/ingest.ts'
 import { findSource, SOURCES } from '../../collector/sources/index.ts'
 import { CinchError } from '../../model/errors.ts'
 import { type Command, toJson } from '../command.ts'
+import { printable } from '../printable.ts'
 
 export const ingestCommand: Command = {
   name: 'ingest',
@@ -66,7 +67,7 @@ function progressBar(): { update: Progress; end(): void } {
       const filled = Math.round(share * BAR_WIDTH)
       const bar =
         size > 0 ? `[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${Math.round(share * 100)} %  ` : ''
-      process.stderr.write(`\r\x1b[K${bar}${accepted.toLocaleString('en')} facts  ${name.slice(-40)}`)
+      process.stderr.write(`\r\x1b[K${bar}${accepted.toLocaleString('en')} facts  ${printable(name).slice(-40)}`)
     },
     end: () => process.stderr.write('\r\x1b[K'),
   }

@@ -2,6 +2,7 @@ import { CinchError } from '../../model/errors.ts'
 import { type Command, table, toJson } from '../command.ts'
 import { FORMATS } from '../graph-formats.ts'
 import { WINDOW } from '../options.ts'
+import { printable } from '../printable.ts'
 
 export const sourcesCommand: Command = {
   name: 'sources',
@@ -67,7 +68,7 @@ export const graphCommand: Command = {
     )
     for (const entry of graph.unattributed)
       print(
-        `no caller known (${entry.reason}): ${entry.requests.toLocaleString('en')} requests to ${entry.destination}`,
+        `no caller known (${entry.reason}): ${entry.requests.toLocaleString('en')} requests to ${printable(entry.destination)}`,
       )
     return 0
   },
@@ -100,14 +101,6 @@ export const rejectsCommand: Command = {
   },
 }
 
-/** A hostile line must not drive the terminal. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-const printable = (line: string) =>
-  line.replace(
-    /[\u0000-\u001f\u007f-\u009f]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
-
 export const doctorCommand: Command = {
   name: 'doctor',
   usage: '[--source ID]',
@@ -121,7 +114,7 @@ export const doctorCommand: Command = {
     else
       for (const finding of doctor.findings)
         print(
-          `${finding.source} from ${finding.sender}${finding.cluster ? ` (${finding.cluster})` : ''}: ${finding.missing} is missing in ${Math.round(finding.share * 100)} %\n  so: ${finding.consequence}\n  do: ${finding.remedy}`,
+          `${finding.source} from ${finding.sender}${finding.cluster ? ` (${printable(finding.cluster)})` : ''}: ${finding.missing} is missing in ${Math.round(finding.share * 100)} %\n  so: ${finding.consequence}\n  do: ${finding.remedy}`,
         )
     return doctor.findings.length > 0 ? 1 : 0
   },

@@ -1,12 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Generated } from '../../../policy-gen/generate.ts'
 import { targets } from '../../../policy-gen/targets/index.ts'
-import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
 import { CinchError } from '../../model/errors.ts'
 import type { ReplayCall, ReplayResult } from '../../model/replay.ts'
 import { type Command, table, toJson } from '../command.ts'
 import { WINDOW } from '../options.ts'
+import { checkOut, readFiles, writeFiles } from '../policy-files.ts'
+import { printable } from '../printable.ts'
 
 export const generateCommand: Command = {
   name: 'policies generate',
@@ -62,33 +61,6 @@ export const generateCommand: Command = {
   },
 }
 
-/** A directory that holds anything but an earlier result is never touched. */
-function checkOut(out: string): void {
-  if (!existsSync(out) || readdirSync(out).length === 0 || existsSync(join(out, 'report.json'))) return
-  throw new CinchError(
-    'bad_option',
-    `${out} is not empty and was not written by cinch`,
-    'give an empty or new directory',
-  )
-}
-
-function writeFiles(out: string, files: PolicyFile[]): void {
-  const root = resolve(out)
-  for (const file of readFiles(out))
-    if (/\.ya?ml$|^(report|tests)\.json$/.test(file.path)) rmSync(join(root, file.path))
-  for (const file of files) {
-    const path = resolve(root, file.path)
-    if (!path.startsWith(root + sep))
-      throw new CinchError(
-        'bad_policy',
-        `a file named ${file.path} would leave ${out}`,
-        'report this: names are made from telemetry and must never do so',
-      )
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, file.content)
-  }
-}
-
 function describeGenerated(out: string, { files, report }: Generated): string {
   const { principal, selector } = report.assumed
   const lines = [
@@ -111,7 +83,7 @@ function reasons(all: string[]): string[] {
   const counts = [...Map.groupBy(all, (reason) => reason)]
     .map(([reason, same]) => ({ reason, times: same.length }))
     .sort((a, b) => b.times - a.times)
-  const listed = counts.slice(0, REASONS_MAX).map(({ reason, times }) => `skipped ${times}: ${reason}`)
+  const listed = counts.slice(0, REASONS_MAX).map(({ reason, times }) => `skipped ${times}: ${printable(reason)}`)
   return counts.length > REASONS_MAX
     ? [...listed, `… and ${counts.length - REASONS_MAX} more reasons: see report.json`]
     : listed
@@ -137,14 +109,6 @@ export const replayCommand: Command = {
     print(args.flag('json') ? toJson(result) : describeReplay(result))
     return result.newly_denied.length > 0 ? 1 : 0
   },
-}
-
-function readFiles(dir: string): PolicyFile[] {
-  if (!existsSync(dir)) return []
-  return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(ya?ml|json)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => ({ path: relative(dir, path), content: readFileSync(path, 'utf8') }))
 }
 
 function describeReplay(result: ReplayResult): string {

@@ -3,7 +3,8 @@ import { type Cinch, openCinch } from '../../api/cinch.ts'
 import { createServer } from '../../api/server.ts'
 import { readOrMakeToken } from '../../api/token.ts'
 import { CinchError } from '../../model/errors.ts'
-import { openStore, query, type Store } from '../../store/store.ts'
+import { query, type Store } from '../../store/store.ts'
+import { openOwnStore } from '../backend.ts'
 import type { Command, Context } from '../command.ts'
 import { storeLocation } from '../options.ts'
 
@@ -25,7 +26,7 @@ export const serveCommand: Command = {
   run: async ({ args, print, note }) => {
     const roles = readRoles(args.text('roles'))
     const port = readPort(args.text('port'))
-    const store = await openStore(storeLocation(args.text('store')))
+    const store = await openOwnStore(storeLocation(args.text('store')))
     try {
       await serve(store, roles, args.text('host') ?? '127.0.0.1', port, { print, note })
     } finally {

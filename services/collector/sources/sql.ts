@@ -78,7 +78,7 @@ function pathFlags(path: string, raw: string): string {
     '0',
     `match(${path}, '[{}]')`,
     `match(${path}, '(?i)%([013-46-9a-f][0-9a-f]|2[0-9a-e]|5[0-9abd-f])')`,
-    `match(${path}, '[^\\\\x21-\\\\x7e]|["<>^\`|\\\\\\\\]')`,
+    `match(${path}, '(?i)[^\\\\x21-\\\\x7e]|["<>^\`|\\\\\\\\]|%([^0-9a-f]|[0-9a-f]([^0-9a-f]|$)|$)')`,
   ]
   const bits = rare.map((test, bit) => `bitShiftLeft(toUInt16(${test}), ${bit})`).join(' + ')
   // Most paths are plain: one look decides for them.

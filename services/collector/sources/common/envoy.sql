@@ -54,7 +54,7 @@ SELECT
   {path_secrets:cutFragment(cutQueryString(original_path_text))} AS original_path,
   {shape:path_only} AS shape,
   -- The default formats log the path that a client says was its original one: a claim, marked as such (`claimed`).
-  {path_flags:path_sent:path_text} + if(tells_original, 0, 2048) AS path_flags,
+  {path_flags:path_sent:path_text} + if(tells_original OR path_sent = '', 0, 2048) AS path_flags,
   if(protocol_name = 'grpc', splitByChar('/', path_only)[2], '') AS grpc_service,
   if(protocol_name = 'grpc', splitByChar('/', path_only)[3], '') AS grpc_method,
   toUInt16OrZero(status_text) AS status, 
@@ -70,7 +70,7 @@ SELECT
     -- A dry run that would deny names a policy only where a DENY policy matched; the id of an ALLOW policy is of its matches.
     verdict = 'would_deny', extract(rbac_text, '(?:deny_|")shadow_effective_policy_id":"([^"]*)"'),
     startsWith(upstream_cluster, 'BlackHole'), 'outbound_traffic_policy',
-    position(details, '[') > 0, extract(details, '\\[(.*)\\]$'), details) AS decided_by,
+    position(details, '[') > 0, extract(details, '\\[(.*)\\]$'), length(details) > 1, details, flags_text) AS decided_by,
   if(flags_text = '-', '', flags_text) AS response_flags,
   duration * 1000 AS duration_us, bytes_received AS bytes_in, bytes_sent AS bytes_out,
   claims.2 AS user_issuer, claims.1 AS user_subject, claims.3 AS user_groups, claims.4 AS acr, claims.5 AS amr, toDateTime(claims.6, 'UTC') AS auth_time,
@@ -109,7 +109,7 @@ FROM (
       startsWith(details, 'rbac_access_denied') OR startsWith(details, 'ext_authz_denied') OR startsWith(details, 'jwt_authn_access_denied')
         OR position(flags_text, 'UAEX') > 0 OR startsWith(upstream_cluster, 'BlackHole'), 'denied',
       -- Refused before a route was chosen (malformed, too large, no such route): not served, so it teaches nothing.
-      length(upstream_cluster) <= 1 AND length(upstream_host) <= 1 AND length(details) > 1 AND details != 'direct_response', 'denied',
+      length(upstream_cluster) <= 1 AND length(upstream_host) <= 1 AND (flags_text IN ('NR', 'DPE') OR (length(details) > 1 AND details != 'direct_response')), 'denied',
       rbac_text = '', 'allowed',
       position(rbac_text, '"enforced_engine_result":"denied"') > 0, 'denied',
       position(rbac_text, 'shadow_engine_result":"denied"') > 0, 'would_deny',
