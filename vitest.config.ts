@@ -12,7 +12,5 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // As the launcher does for the product: statements of the engine hold a thread each.
-    env: { UV_THREADPOOL_SIZE: '16' },
   },
 })

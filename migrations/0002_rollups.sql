@@ -47,6 +47,7 @@ GROUP BY hour, cluster, destination_namespace, destination_workload, destination
   protocol, mtls, method, shape, path_flags;
 
 -- The same without operations: the graph of a day reads some rows per edge and hour, however many requests there were.
+-- ORDER BY: as operation_hour, callee first, so that rows of one edge merge.
 CREATE TABLE IF NOT EXISTS edge_hour {on_cluster} (
   hour DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
   cluster LowCardinality(String), destination_namespace LowCardinality(String), destination_workload LowCardinality(String),

@@ -35,17 +35,19 @@ SELECT
 FROM parsed_span GROUP BY batch, sender, cluster;
 
 -- How many spans each minute has: a minute whose count differs from the one that was last paired is paired anew.
+-- ORDER BY: the minute is all there is to ask for.
 CREATE TABLE IF NOT EXISTS span_minute {on_cluster} (minute DateTime('UTC'), spans SimpleAggregateFunction(sum, UInt64))
 ENGINE = {engine:AggregatingMergeTree} ORDER BY minute SETTINGS {dedup};
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS span_minute_of_span {on_cluster} TO span_minute AS
 SELECT toStartOfMinute(time) AS minute, count() AS spans FROM span GROUP BY minute;
 
+-- ORDER BY: one row a minute, the last count wins.
 CREATE TABLE IF NOT EXISTS span_minute_paired {on_cluster} (minute DateTime('UTC'), spans UInt64, version UInt64)
 ENGINE = {engine:ReplacingMergeTree}(version) ORDER BY minute;
 
 -- Calls found in a minute's spans. A job writes the whole minute anew: calls that are no longer there become zero, so a job
--- that is repeated or killed does no harm. `unpaired`: '' for a call, 'root' or 'unpaired' where no caller is known.
+-- that is repeated or killed does no harm. ORDER BY: minute first, for a job reads and replaces one. `unpaired`: '' for a call, 'root' or 'unpaired' where no caller is known.
 CREATE TABLE IF NOT EXISTS span_call {on_cluster} (
   minute DateTime('UTC') CODEC(Delta(4), ZSTD(1)), cluster LowCardinality(String), destination_namespace LowCardinality(String), destination_workload LowCardinality(String),
   source_cluster LowCardinality(String), source_namespace LowCardinality(String), source_workload LowCardinality(String), unpaired LowCardinality(String),

@@ -18,35 +18,39 @@ export function normalSegment(text: string): string {
   // `%4%30` must not become the escape `%40`: where decoding would form one, the bare percent sign is escaped.
   const marked = text.replace(BARE_PERCENT, '\0')
   return marked
-    .replace(UNRESERVED_ESCAPE, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)))
+    .replace(UNRESERVED_ESCAPE, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
     .replace(ESCAPED, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
     .replace(/\0(?=[0-9a-fA-F]{2})/g, '%25')
     .replaceAll('\0', '%')
 }
 
-/** `..;x=1` goes up as `..` does: what follows the semicolon is dropped with it. */
-const DOT_SEGMENT = /^(\.\.?)(?:;.*)?$/
+/** `..;x=1` goes up as `..` does: what follows the semicolon is dropped with it, up to the next slash. */
+const DOT_PARAMETER = /([/\\])((?:\.|%2e){1,2});[^/]*/gi
 
 /**
  * A path without its query as the proxy compares it: characters as above, a backslash is a slash, dot segments (also
  * escaped ones, also with a matrix parameter) are resolved.
  *
- * @returns null when Envoy answers 400 before it decides anything: no absolute path, a `#`, `%00`, or a byte
- * that is not printable ASCII
+ * @returns null when Envoy answers 400 before it decides anything (no absolute path, a `#`, `%00`, or a byte that is not
+ * printable ASCII), or when it is not known (a backslash in a dot segment's parameter: Envoy treats `.` and `..` unlike)
  */
 export function normalPath(path: string): string | null {
   if (!path.startsWith('/') || /[^\x21-\x7e]|#/.test(path)) return null
+  const plain = path.replace(DOT_PARAMETER, (whole, slash, dots) =>
+    whole.slice(1).includes('\\') ? '#' : slash + dots,
+  )
+  if (plain.includes('#')) return null
   const kept: string[] = []
-  const segments = path.replaceAll('\\', '/').slice(1).split('/').map(normalSegment)
+  const segments = plain.replaceAll('\\', '/').slice(1).split('/').map(normalSegment)
   for (const [index, segment] of segments.entries()) {
-    const dots = DOT_SEGMENT.exec(segment)?.[1]
-    if (segment.includes('%00') && dots === undefined) return null
-    if (dots === undefined) kept.push(segment)
-    else {
-      if (dots === '..') kept.pop()
-      // What a dot segment at the end names is a directory: its slash stays.
-      if (index === segments.length - 1) kept.push('')
+    if (segment.includes('%00')) return null
+    if (segment !== '.' && segment !== '..') {
+      kept.push(segment)
+      continue
     }
+    if (segment === '..') kept.pop()
+    // What a dot segment at the end names is a directory: its slash stays.
+    if (index === segments.length - 1) kept.push('')
   }
   return `/${kept.join('/')}`
 }

@@ -1,4 +1,5 @@
 import type { PathFlag } from '../services/model/operation.ts'
+import { normalPath, normalSegment } from './normal-path.ts'
 
 /**
  * One segment of an observed path.
@@ -28,14 +29,15 @@ export function typeAdmits(type: SegmentType, text: string): boolean {
   return ADMITS[type].test(text)
 }
 
-/** What an operation's path tells. `literal` is true when `text` is exactly what was sent. */
+/** What an operation's path tells, as a proxy compares it. `literal` is true when `text` is one path, and the only one. */
 export type ObservedPath =
   | { known: false; reason: string }
   | { known: true; text: string; segments: Segment[]; literal: boolean; equals: boolean }
 
 /**
  * Reads the `path` of an observed operation. A framework's catch-all route (`/*`) and a route that is only a mount
- * point (`/`) say nothing about which path was asked for: they are unknown, never a matcher.
+ * point (`/`) say nothing about which path was asked for: they are unknown, never a matcher. Proxies log paths in their
+ * normal form already; what an application or a client says is brought into it here.
  */
 export function readObservedPath(path: string, flags: readonly PathFlag[]): ObservedPath {
   if (path === '') return { known: false, reason: 'no reporter told the path' }
@@ -53,8 +55,28 @@ export function readObservedPath(path: string, flags: readonly PathFlag[]): Obse
         .split('/')
         .map((text) => readSegment(text, route, ambiguous))
     : [{ kind: 'literal' as const, text: path }]
-  const literal = segments.every((segment) => segment.kind === 'literal')
-  return { known: true, text: path, segments, literal, equals: flags.includes('equals') }
+  const equals = flags.includes('equals')
+  if (!segments.every((segment) => segment.kind === 'literal')) {
+    return { known: true, text: path, segments: segments.map(normalised), literal: false, equals }
+  }
+  return readLiteral(path, equals)
+}
+
+// A path that no proxy serves stays as it is: to call it unknown would make its permission wider.
+function readLiteral(path: string, equals: boolean): ObservedPath {
+  const text = normalPath(path) ?? path
+  const segments = text.startsWith('/') ? text.slice(1).split('/') : [text]
+  return {
+    known: true,
+    text,
+    segments: segments.map((part) => ({ kind: 'literal', text: part })),
+    literal: true,
+    equals,
+  }
+}
+
+function normalised(segment: Segment): Segment {
+  return segment.kind === 'literal' ? { kind: 'literal', text: normalSegment(segment.text) } : segment
 }
 
 function isCatchAll(route: string): boolean {

@@ -1,4 +1,5 @@
 import { type ObservedPath, type Segment, typeAdmits } from '../observed-path.ts'
+import { TEMPLATE_VALUE } from '../template-characters.ts'
 import { all, every, fromBoolean, some, type Tri } from './tri.ts'
 
 /**
@@ -7,10 +8,6 @@ import { all, every, fromBoolean, some, type Tri } from './tri.ts'
  */
 export type KnownPath = Extract<ObservedPath, { known: true }> & { otherRoutes?: ReadonlySet<string> }
 export type PathMatcher = (path: KnownPath) => Tri
-
-/** Envoy's characters for one segment of a path template: pchar without `=` and without `*` (its `uri_template_lib`). */
-const TEMPLATE_SEGMENT = /^[a-zA-Z0-9\-._~%!$&'()+,;:@]+$/
-const TEMPLATE_REST = /^[a-zA-Z0-9\-._~%!$&'()+,;:@]*$/
 
 /** A path of an AuthorizationPolicy, compiled once. Which of Istio's kinds it is, its text alone decides. */
 export function pathMatcher(pattern: string): PathMatcher {
@@ -31,7 +28,7 @@ function exactMatcher(text: string): PathMatcher {
   return (path) => {
     if (path.literal) return fromBoolean(path.text === text)
     if (!text.startsWith('/') || parts.length !== path.segments.length || path.otherRoutes?.has(text)) return 'no'
-    return every(parts.keys(), (index) => matchLiteral(parts[index] ?? '', path.segments[index], path.equals))
+    return every(parts.keys(), (index) => matchPart(parts[index] ?? '', path.segments[index]))
   }
 }
 
@@ -45,11 +42,9 @@ function prefixMatcher(prefix: string): PathMatcher {
       const segment = path.segments[index]
       const part = parts[index] ?? ''
       if (segment === undefined) return 'no'
-      if (index < last) return canBe(segment, part, path.equals)
+      if (index < last) return canBe(segment, part)
       if (part === '') return 'yes'
-      return segment.kind === 'literal'
-        ? fromBoolean(segment.text.startsWith(part))
-        : canBegin(segment, part, path.equals)
+      return segment.kind === 'literal' ? fromBoolean(segment.text.startsWith(part)) : canBegin(segment, part)
     })
   }
 }
@@ -65,54 +60,55 @@ function suffixMatcher(suffix: string): PathMatcher {
   }
 }
 
+// `{**}` stands for one segment or more, which may be empty; only literals follow it.
 function templateMatcher(pattern: string): PathMatcher {
   const parts = pattern.slice(1).split('/')
-  // Istio lets such a literal pass and Envoy refuses the configuration that has it: what then runs is not known.
-  const refused = parts.some((part) => part !== '{*}' && part !== '{**}' && part.includes('='))
-  const open = parts.at(-1) === '{**}'
-  const fixed = open ? parts.slice(0, -1) : parts
+  // Istio trims slashes before it validates; Envoy refuses an empty segment, and what then runs is not known.
+  const refused = pattern.includes('//')
+  const at = parts.indexOf('{**}')
+  const head = at < 0 ? parts : parts.slice(0, at)
+  const tail = at < 0 ? [] : parts.slice(at + 1)
   return (path) => {
     if (!path.text.startsWith('/') || path.otherRoutes?.has(pattern)) return 'no'
-    const { segments, equals } = path
-    if (open ? segments.length <= fixed.length : segments.length !== fixed.length) return 'no'
-    const head = every(fixed.keys(), (index) => matchPart(fixed[index] ?? '', segments[index], equals))
-    const rest = every(segments.slice(fixed.length), (segment) => inTemplate(segment, TEMPLATE_REST, equals))
-    const result = all(head, rest)
+    const { segments } = path
+    const between = segments.length - head.length - tail.length
+    if (at < 0 ? between !== 0 : between < 1) return 'no'
+    const result = all(
+      every(head.keys(), (index) => matchPart(head[index] ?? '', segments[index])),
+      every(segments.slice(head.length, head.length + between), (one) => inTemplate(one, true)),
+      every(tail.keys(), (index) => matchPart(tail[index] ?? '', segments[head.length + between + index])),
+    )
     return refused && result !== 'no' ? 'unknown' : result
   }
 }
 
-function matchPart(part: string, segment: Segment | undefined, equals: boolean): Tri {
-  if (part !== '{*}') return matchLiteral(part, segment, equals)
-  return segment === undefined ? 'no' : inTemplate(segment, TEMPLATE_SEGMENT, equals)
+function matchPart(part: string, segment: Segment | undefined): Tri {
+  if (segment === undefined) return 'no'
+  return part === '{*}' ? inTemplate(segment, false) : canBe(segment, part)
 }
 
-function matchLiteral(part: string, segment: Segment | undefined, equals: boolean): Tri {
-  return segment === undefined ? 'no' : canBe(segment, part, equals)
-}
-
-// Types are within Envoy's characters by what they are; of a framework's parameter it is taken as read, unless the
-// observations say that a `=` was in it.
-function inTemplate(segment: Segment, characters: RegExp, equals: boolean): Tri {
-  if (segment.kind === 'literal') return fromBoolean(characters.test(segment.text))
-  if (segment.kind === 'typed') return 'yes'
-  return segment.kind === 'opaque' || equals ? 'unknown' : 'yes'
+// Types are within Envoy's characters by what they are; of a framework's parameter it is taken as read.
+function inTemplate(segment: Segment, emptyToo: boolean): Tri {
+  if (segment.kind === 'literal')
+    return fromBoolean((emptyToo && segment.text === '') || TEMPLATE_VALUE.test(segment.text))
+  return segment.kind === 'opaque' ? 'unknown' : 'yes'
 }
 
 /** Whether a segment is `text`: decided for a literal, possible or excluded for what stands for many values. */
-function canBe(segment: Segment, text: string, equals: boolean): Tri {
+function canBe(segment: Segment, text: string): Tri {
   if (segment.kind === 'literal') return fromBoolean(segment.text === text)
   if (segment.kind === 'typed') return fromMaybe(typeAdmits(segment.type, text))
-  return segment.kind === 'opaque' ? 'unknown' : fromMaybe(isParameterValue(text, equals))
+  return segment.kind === 'opaque' ? 'unknown' : fromMaybe(isParameterValue(text))
 }
 
-function canBegin(segment: Segment, text: string, equals: boolean): Tri {
-  if (segment.kind !== 'typed') return segment.kind === 'opaque' ? 'unknown' : fromMaybe(isParameterValue(text, equals))
+function canBegin(segment: Segment, text: string): Tri {
+  if (segment.kind !== 'typed') return segment.kind === 'opaque' ? 'unknown' : fromMaybe(isParameterValue(text))
   return fromMaybe(/^[0-9a-zA-Z{}:.+_-]+$/.test(text) && (segment.type !== 'int' || typeAdmits('int', `${text}0`)))
 }
 
-function isParameterValue(text: string, equals: boolean): boolean {
-  return TEMPLATE_SEGMENT.test(equals ? text.replaceAll('=', 'e') : text)
+// A star between slashes is what people write who take it for a wildcard: no parameter is taken to have that value.
+function isParameterValue(text: string): boolean {
+  return text !== '*' && TEMPLATE_VALUE.test(text)
 }
 
 function fromMaybe(possible: boolean): Tri {

@@ -2,6 +2,7 @@ import type { ObservedOperation } from '../../services/model/operation.ts'
 import { assumedPrincipal } from '../callers.ts'
 import type { InventoryIndex } from '../inventory-index.ts'
 import { isPrincipal, type NamingRule } from '../naming.ts'
+import { normalPath } from '../normal-path.ts'
 import { readObservedPath } from '../observed-path.ts'
 import type { KnownPath } from './paths.ts'
 import type { Tri } from './tri.ts'
@@ -49,12 +50,16 @@ function identityOf(operation: ObservedOperation, index: InventoryIndex, rule: N
   return named?.ok && isPrincipal(named.value) ? { is: 'known', principal: named.value } : { is: 'unknown' }
 }
 
-// The proxy resolves dot segments before it matches: the text that it compared was another one.
 function pathOf(operation: ObservedOperation, routesOf: RoutesOf): ReplayRequest['path'] {
-  if (operation.pathFlags.includes('dot_segment')) return { known: false, reason: 'the path has dot segments' }
   const path = readObservedPath(operation.path, operation.pathFlags)
+  if (path.known && isOpen(path, operation)) return { known: false, reason: 'not a path as proxies write it' }
   if (!path.known || path.literal || !operation.pathFlags.includes('route')) return path
   return { ...path, otherRoutes: otherThan(routeText(path), routesOf(operation)) }
+}
+
+// Which of a shape's segments the proxy removed for a dot segment is not known; nor what it makes of what it may refuse.
+function isOpen({ literal, text }: KnownPath, { pathFlags }: ObservedOperation): boolean {
+  return literal ? text.startsWith('/') && normalPath(text) === null : pathFlags.includes('dot_segment')
 }
 
 /** The routes that a callee's framework reported for a method, parameters written as `{*}`. */

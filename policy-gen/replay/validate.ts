@@ -1,7 +1,7 @@
 import { fail, type Reader } from './fields.ts'
 import { isTemplate } from './paths.ts'
 
-/** Istio's own check of a template's literals; Envoy's is narrower by `=`, which replay treats as undecided. */
+/** Istio's own check of a template's literals (pkg/config/security, IsValidLiteral). */
 const TEMPLATE_LITERAL = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/
 
 /** Braces outside of `{*}` and `{**}`, and what a template may not have, are refused by Istio's validation. */

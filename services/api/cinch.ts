@@ -9,7 +9,7 @@ import { buildGraph } from '../analyzer/graph/graph.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
 import { createParties } from '../analyzer/graph/parties.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
-import { type Committer, createCommitter } from '../collector/commit.ts'
+import { type Committer, createCommitter, type Recovery } from '../collector/commit.ts'
 import { type IngestResult, ingest, ingestRequest, type Progress } from '../collector/ingest.ts'
 import type { Input } from '../collector/input.ts'
 import { type Origin, operator } from '../collector/origin.ts'
@@ -32,7 +32,8 @@ export type GenerateRequest = { target: string; window: AskedWindow } & Omit<Gen
 /** Everything that Cinch does for its users, the same for the command line and the API. */
 export interface Cinch {
   migrated: number[]
-  recovered: number
+  /** What became of chunks that earlier processes left in the spool. */
+  recovered: Recovery
   sources(): Promise<SourceListing[]>
   ingest(source: string, cluster: string, input: Input, progress?: Progress): Promise<IngestResult>
   ingestRequest(source: string, origin: Origin, body: Buffer): Promise<IngestResult>

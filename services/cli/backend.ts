@@ -81,7 +81,7 @@ async function localBackend(location: StoreLocation, note: (text: string) => voi
   const store = await openOwnStore(location)
   try {
     const cinch = await openCinch(store)
-    if (cinch.recovered > 0) note(`finished ${cinch.recovered} chunks that an earlier process left`)
+    noteRecovery(cinch.recovered, note)
     return {
       ...cinch,
       ingest: async (source, cluster, path, progress) =>
@@ -96,4 +96,13 @@ async function localBackend(location: StoreLocation, note: (text: string) => voi
     await store.close()
     throw error
   }
+}
+
+/** Says what became of chunks that an earlier process left. */
+export function noteRecovery({ inserted, failed }: Cinch['recovered'], note: (text: string) => void): void {
+  if (inserted > 0) note(`finished ${inserted} chunks that an earlier process left`)
+  if (failed.length > 0)
+    note(
+      `${failed.length} chunks in the spool cannot be inserted and stay there: ${failed[0]?.split('\n')[0]?.slice(0, 300)}`,
+    )
 }

@@ -68,7 +68,7 @@ export function parseArguments(args: string[], options: Options, command: string
   } catch (error) {
     throw new CinchError(
       'usage',
-      error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error),
+      error instanceof Error ? (error.message.split(/\.\s/)[0] ?? '') : String(error),
       `see cinch ${command} --help`,
     )
   }

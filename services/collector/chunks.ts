@@ -7,7 +7,7 @@ export interface Chunk {
   bytes: Buffer
   /** Position behind the chunk, in unpacked bytes of the input. */
   end: number
-  /** True when no end of a line or message was found where one should be. */
+  /** True when it does not end where a line or message does. */
   torn: boolean
 }
 
@@ -18,8 +18,8 @@ export const cutLines: Cut = (bytes) => bytes.lastIndexOf(0x0a) + 1
 export const cutMessages: Cut = (bytes) => frameEnds(bytes).at(-1) ?? 0
 
 /**
- * Gathers bytes into chunks that end between lines or messages; skips the first `skip` bytes. The last chunk takes what is
- * left, whole or not: a line without its newline is a line.
+ * Gathers bytes into chunks that end between lines or messages; skips the first `skip` bytes. What is left behind the last
+ * end is a chunk of its own: a line without its newline is a line, or the beginning of one that is still being written.
  */
 export async function* chunks(
   bytes: AsyncIterable<Buffer>,
@@ -53,10 +53,9 @@ export async function* chunks(
       yield { bytes: chunk, end: position, torn: end === 0 }
     }
   }
-  if (used > 0) {
-    const bytesLeft = buffer.subarray(0, used)
-    yield { bytes: bytesLeft, end: position + used, torn: cut(bytesLeft) !== used }
-  }
+  const whole = cut(buffer.subarray(0, used))
+  if (whole > 0) yield { bytes: buffer.subarray(0, whole), end: position + whole, torn: false }
+  if (whole < used) yield { bytes: buffer.subarray(whole, used), end: position + used, torn: true }
 }
 
 /** Lines that are not empty, as the engine counts them: a carriage return alone is an empty line. */

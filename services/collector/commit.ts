@@ -23,6 +23,8 @@ export interface Note {
   lines: number
   /** How far the chunk reaches in which file, for chunks of files. */
   position?: FilePosition
+  /** True when the chunk ends within a line or message: where nothing of it could be read, its file is read from there again. */
+  torn?: boolean
 }
 
 /** Commits chunks: spool, insert, record, forget. */
@@ -33,12 +35,18 @@ export interface Committer {
    * @param sync makes the chunk survive a loss of power before it is inserted; not needed where the sender keeps it
    */
   commit(chunk: Uint8Array, note: Note, sync: boolean): Promise<Counts>
-  /** Inserts what an earlier process left in the spool. */
-  recover(): Promise<number>
+  /** Inserts what earlier processes left in the spool. What still fails stays there, and stops nothing else. */
+  recover(): Promise<Recovery>
+}
+
+export interface Recovery {
+  inserted: number
+  /** Why chunks could not be inserted, one message each. */
+  failed: string[]
 }
 
 export function createCommitter(store: Store): Committer {
-  const spool: Spool<Note> = openSpool(join(store.dataDir, 'spool'))
+  const spool: Spool<Note> = openSpool(join(store.dataDir, 'spool'), store.location.kind === 'chdb')
   const lanes = createLanes(store.ingest)
   const insertEntry = (client: ClickHouseClient, entry: SpoolEntry<Note>) =>
     insertChunk({ store, spool, client }, entry)
@@ -48,9 +56,14 @@ export function createCommitter(store: Store): Committer {
       return lanes((client) => insertEntry(client, entry))
     },
     recover: async () => {
-      const entries = spool.pending()
-      for (const entry of entries) await lanes((client) => insertEntry(client, entry))
-      return entries.length
+      const recovery: Recovery = { inserted: 0, failed: [] }
+      for (const entry of spool.pending()) {
+        await lanes((client) => insertEntry(client, entry)).then(
+          () => recovery.inserted++,
+          (error: unknown) => recovery.failed.push(error instanceof Error ? error.message : String(error)),
+        )
+      }
+      return recovery
     },
   }
 }
@@ -80,7 +93,8 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<C
     await insert(context, entry, wrapped, `${note.token}#wrapped`)
     counts = await batchCounts(client, batch)
   }
-  if (note.position) await recordPosition(client, note.source, note.origin.cluster, note.position)
+  if (note.position && !(note.torn && counts.accepted === 0))
+    await recordPosition(client, note.source, note.origin.cluster, note.position)
   entry.done()
   return counts
 }

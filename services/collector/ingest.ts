@@ -29,6 +29,7 @@ const IN_FLIGHT_MAX = 3
 /**
  * Loads one input. Every line is a fact or a reject when this resolves; run again after a crash it goes on where it was,
  * a grown file adds its tail, and a copy under another name adds nothing.
+ * @param chunkBytes how much is committed at once
  * @throws CinchError `bad_file`, `bad_objects`
  */
 export async function ingest(
@@ -38,13 +39,14 @@ export async function ingest(
   origin: Origin,
   input: Input,
   progress: Progress = () => {},
+  chunkBytes = CHUNK_BYTES,
 ): Promise<IngestResult> {
   const started = performance.now()
   const result = { read: 0, accepted: 0, rejected: 0, bytes: 0, skipped: 0, seconds: 0 }
   if (source.kind === 'objects') {
     Object.assign(result, await storeObjects(store, origin.cluster, input))
   } else if (input.beginning.length > 0) {
-    await ingestChunks(store, committer, source, origin, input, progress, result)
+    await ingestChunks(store, committer, source, origin, input, progress, result, chunkBytes)
   }
   result.read = result.accepted + result.rejected
   result.seconds = (performance.now() - started) / 1000
@@ -59,6 +61,7 @@ async function ingestChunks(
   input: Input,
   progress: Progress,
   result: IngestResult,
+  chunkBytes: number,
 ): Promise<void> {
   const position = findPosition(input.beginning, await filePositions(store.reads, source.id, origin.cluster))
   const framing = framingOf(source, input.beginning)
@@ -69,7 +72,7 @@ async function ingestChunks(
   result.skipped = position.end
   const running = new Set<Promise<void>>()
   let failure: unknown
-  for await (const chunk of chunks(bytes, framing === 'lines' ? cutLines : cutMessages, position.end)) {
+  for await (const chunk of chunks(bytes, framing === 'lines' ? cutLines : cutMessages, position.end, chunkBytes)) {
     const note = noteOf(source, framing, origin, position, chunk)
     const work = committer
       .commit(chunk.bytes, note, false)
@@ -113,6 +116,7 @@ function noteOf(
     token: createHash('sha256').update(JSON.stringify(where)).digest('hex'),
     lines: framing === 'lines' ? countLines(chunk.bytes) : 0,
     position: { file: position.file, beginning: position.beginning, end: chunk.end },
+    torn: chunk.torn,
   }
 }
 

@@ -121,7 +121,8 @@ const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 
 /**
  * Where to go on in a file: the position of the file that begins as this one does, whatever its name, or the start.
- * A file that had fewer bytes when it was first read is known by those.
+ * A file that had fewer bytes when it was first read is known by those, and from now on by all that it has: another file
+ * with the same few bytes at its beginning goes its own way.
  */
 export function findPosition(beginning: Buffer, known: FilePosition[]): FilePosition {
   const lengths = [...new Set(known.map((position) => position.beginning))]
@@ -130,7 +131,7 @@ export function findPosition(beginning: Buffer, known: FilePosition[]): FilePosi
   for (const length of lengths) {
     const file = digest(beginning.subarray(0, length))
     const found = known.find((position) => position.beginning === length && position.file === file)
-    if (found) return found
+    if (found) return { file: digest(beginning), beginning: beginning.length, end: found.end }
   }
   return { file: digest(beginning), beginning: beginning.length, end: 0 }
 }

@@ -30,6 +30,15 @@ function frameEnd(bytes: Uint8Array, at: number): number | undefined {
   return undefined
 }
 
+/** A request as it is where it consists of whole messages; else as one message, which the engine then refuses alone. */
+export function framed(request: Buffer): Buffer {
+  if ((frameEnds(request).at(-1) ?? 0) === request.length) return request
+  const head = [0x0a]
+  let length = request.length
+  for (; length > 0x7f; length = Math.floor(length / 128)) head.push((length & 0x7f) | 0x80)
+  return Buffer.concat([Buffer.from([...head, length]), request])
+}
+
 /** Cuts a chunk in two between messages, at the one nearest to its middle; undefined when it is a single message. */
 export function halves(bytes: Uint8Array): [Uint8Array, Uint8Array] | undefined {
   const ends = frameEnds(bytes).filter((end) => end < bytes.length)

@@ -4,7 +4,7 @@ import type { Evidence, Reporter } from './evidence.ts'
  * What a path contains on which some enforcement point's matcher differs from another's. The position is the bit in the
  * store's `path_flags`.
  *
- * - `equals`: a `=` in a segment (Envoy's `{*}` does not match it)
+ * - `equals`: a `=` in a segment (Envoy's `{*}` matches it; its template library of 2022 did not)
  * - `encoded_slash`: `%2f` or `%5c`, in any case
  * - `double_slash`: an empty segment
  * - `semicolon`: a matrix parameter

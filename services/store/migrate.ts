@@ -9,6 +9,7 @@ export interface Migration {
   version: number
   name: string
   sql: string
+  /** Of the statements: comments may be mended after a migration was applied. */
   checksum: string
 }
 
@@ -27,7 +28,9 @@ export function readMigrations(dir = join(packageRoot(), 'migrations')): Migrati
     .sort()
     .map((file) => {
       const sql = readFileSync(join(dir, file), 'utf8')
-      const checksum = createHash('sha256').update(sql).digest('hex')
+      const checksum = createHash('sha256')
+        .update(JSON.stringify(statements(sql)))
+        .digest('hex')
       return { version: Number(file.slice(0, 4)), name: file.slice(5, -4), sql, checksum }
     })
 }

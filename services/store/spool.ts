@@ -1,11 +1,13 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeSync,
 } from 'node:fs'
@@ -31,33 +33,68 @@ export interface SpoolEntry<Note> {
   done(): void
 }
 
-/** Opens the spool in `dir`, created readable by its owner only; halves of entries that were never finished are removed. */
-export function openSpool<Note>(dir: string): Spool<Note> {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const names = readdirSync(dir)
-  const noted = new Set(names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)))
-  for (const name of names) if (!noted.has(name.replace(/\.[a-z]+$/, ''))) rmSync(join(dir, name))
-  let sequence = Math.max(0, ...[...noted].map((name) => Number.parseInt(name, 10) + 1))
-
-  const entry = (name: string, note: Note): SpoolEntry<Note> => ({
-    note,
-    path: join(dir, `${name}.chunk`),
-    done: () => {
-      rmSync(join(dir, `${name}.json`), { force: true })
-      rmSync(join(dir, `${name}.chunk`), { force: true })
-    },
-  })
+/**
+ * Opens the spool below `root`, readable by its owner only. Each process writes in a directory of its own; what processes
+ * that ended left is pending here, halves of entries excepted.
+ * @param exclusive true when no other process can be at work on this spool, whatever the process ids say
+ */
+export function openSpool<Note>(root: string, exclusive: boolean): Spool<Note> {
+  const own = join(root, String(process.pid))
+  mkdirSync(root, { recursive: true, mode: 0o700 })
+  const left = readdirSync(root)
+    .filter((name) => exclusive || name === String(process.pid) || !isAlive(Number(name)))
+    .map((name) => join(root, name))
+  const pending = left.flatMap((dir) => leftEntries<Note>(dir))
+  let sequence = Math.max(0, ...pending.filter(({ dir }) => dir === own).map(({ name }) => Number(name) + 1))
+  for (const dir of left) removeEmpty(dir)
   return {
     add: (chunk, note, sync) => {
       const name = String(sequence++).padStart(12, '0')
-      writeWhole(join(dir, `${name}.chunk`), chunk, sync)
-      writeWhole(join(dir, `${name}.draft`), Buffer.from(JSON.stringify(note)), sync)
-      renameSync(join(dir, `${name}.draft`), join(dir, `${name}.json`))
-      if (sync) syncDirectory(dir)
-      return entry(name, note)
+      mkdirSync(own, { recursive: true, mode: 0o700 })
+      writeWhole(join(own, `${name}.chunk`), chunk, sync)
+      writeWhole(join(own, `${name}.draft`), Buffer.from(JSON.stringify(note)), sync)
+      renameSync(join(own, `${name}.draft`), join(own, `${name}.json`))
+      if (sync) syncDirectory(own)
+      return entryOf(own, name, note)
     },
-    pending: () =>
-      [...noted].sort().map((name) => entry(name, JSON.parse(readFileSync(join(dir, `${name}.json`), 'utf8')) as Note)),
+    pending: () => pending.map(({ dir, name, note }) => entryOf(dir, name, note)),
+  }
+}
+
+interface LeftEntry<Note> {
+  dir: string
+  name: string
+  note: Note
+}
+
+/** Whole entries of a directory, oldest first; what was never finished is removed. */
+function leftEntries<Note>(dir: string): LeftEntry<Note>[] {
+  const names = readdirSync(dir)
+  const noted = new Set(names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)))
+  for (const name of names) if (!noted.has(name.replace(/\.[a-z]+$/, ''))) rmSync(join(dir, name))
+  return [...noted]
+    .sort()
+    .map((name) => ({ dir, name, note: JSON.parse(readFileSync(join(dir, `${name}.json`), 'utf8')) as Note }))
+}
+
+function entryOf<Note>(dir: string, name: string, note: Note): SpoolEntry<Note> {
+  const done = () => {
+    rmSync(join(dir, `${name}.json`), { force: true })
+    rmSync(join(dir, `${name}.chunk`), { force: true })
+    removeEmpty(dir)
+  }
+  return { note, path: join(dir, `${name}.chunk`), done }
+}
+
+function removeEmpty(dir: string): void {
+  if (existsSync(dir) && readdirSync(dir).length === 0) rmdirSync(dir)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return Number.isInteger(pid) && process.kill(pid, 0)
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }
 

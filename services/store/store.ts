@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type ClickHouseClient, createClient } from '@clickhouse/client'
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { CinchError } from '../model/errors.ts'
 import { embeddedClients } from './embedded.ts'
 import type { StoreLocation } from './location.ts'
@@ -16,7 +16,7 @@ export type Params = Record<string, string | number | boolean | string[] | numbe
  */
 export interface Store {
   readonly location: StoreLocation
-  /** Directory of the spool and of the admin token: the embedded store's own, `./.cinch` beside a server. */
+  /** Directory of the spool and of the admin token: the embedded store's own, `./.cinch/server` beside a server. */
   readonly dataDir: string
   /** One connection per lane: so many inserts run side by side. */
   readonly ingest: ClickHouseClient[]
@@ -66,21 +66,30 @@ function openEmbedded(location: StoreLocation & { kind: 'chdb' }): Store {
 }
 
 async function openServer(location: StoreLocation & { kind: 'http' }): Promise<Store> {
-  const open = () => createClient({ url: location.url, request_timeout: 600_000 })
+  // Errors are thrown, and told once by whoever meets them; the client's own log would tell them again.
+  const open = () =>
+    createClient({ url: location.url, request_timeout: 600_000, log: { level: ClickHouseLogLevel.OFF } })
   const clients = { ingest: Array.from({ length: INGEST_LANES }, open), jobs: open(), reads: open() }
-  const pong = await clients.reads.ping({ select: true })
-  if (!pong.success) {
+  const dataDir = join(process.cwd(), '.cinch', 'server')
+  try {
+    await query(clients.reads, 'SELECT 1')
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    return { location, dataDir, ...clients, announce: () => {}, close: () => closeAll(clients) }
+  } catch (error) {
     await closeAll(clients)
-    const url = new URL(location.url)
-    throw new CinchError(
-      'store_unavailable',
-      `no ClickHouse answers at ${url.protocol}//${url.host}: ${pong.error.message.slice(0, 200)}`,
-      'check that the server runs and that the URL names its HTTP port, user and database',
-    )
+    throw error instanceof CinchError ? error : unavailable(location.url, error)
   }
-  const dataDir = join(process.cwd(), '.cinch')
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  return { location, dataDir, ...clients, announce: () => {}, close: () => closeAll(clients) }
+}
+
+function unavailable(url: string, error: unknown): CinchError {
+  const { protocol, host } = new URL(url)
+  const why = error instanceof Error ? error.message.split('\n')[0]?.slice(0, 200) : String(error)
+  return new CinchError(
+    'store_unavailable',
+    `ClickHouse at ${protocol}//${host} does not answer as it should: ${why}`,
+    'check that the server runs and that the URL names its HTTP port, user and database',
+    { cause: error },
+  )
 }
 
 async function closeAll(clients: { ingest: ClickHouseClient[]; jobs: ClickHouseClient; reads: ClickHouseClient }) {

@@ -15,10 +15,10 @@ const saysNothing = (value: unknown) => SAYS_NOTHING.has(value as string) || (Ar
 export async function factsOf(test: TestStore, cluster: string): Promise<Fact[]> {
   const rows = await test.rows<Fact>(
     `SELECT * REPLACE (lower(hex(trace_id)) AS trace_id, lower(hex(span_id)) AS span_id, lower(hex(parent_span_id)) AS parent_span_id)
-     FROM request WHERE cluster = {cluster:String} ORDER BY time, path`,
+     FROM request WHERE cluster = {cluster:String}`,
     { cluster },
   )
-  return rows.map(plain)
+  return inOrder(rows.map(plain))
 }
 
 function plain({ path_flags, grpc_status, ...row }: Fact): Fact {
@@ -44,7 +44,8 @@ export interface Sample {
 }
 
 /** Facts in the order of `factsOf`. */
-export const inOrder = (facts: Fact[]) => facts.toSorted((a, b) => (`${a['time']} ${a['path']}` < `${b['time']} ${b['path']}` ? -1 : 1))
+export const inOrder = (facts: Fact[]) => facts.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1))
+const orderOf = (fact: Fact) => ['time', 'path', 'reporter', 'decision'].map((key) => fact[key]).join(' ')
 
 /** The real lines of a source's folder, each with the fact expected of it. */
 export function samplesOf(id: string): Sample[] {

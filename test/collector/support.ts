@@ -25,6 +25,13 @@ export interface TestStore {
   close(): Promise<void>
 }
 
+/** Files, not directories, below `root`. */
+export function filesBelow(root: string): string[] {
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name)
+}
+
 export async function openTestStore(name: string): Promise<TestStore> {
   const dir = mkdtempSync(join(tmpdir(), `cinch-${name}-`))
   mkdirSync(join(dir, 'files'))
@@ -47,7 +54,7 @@ export async function openTestStore(name: string): Promise<TestStore> {
     request: (source, bytes, origin) =>
       ingestRequest(store, committer, findSource(source), { ...operator(), ...origin }, Buffer.from(bytes)),
     rows: (sql, params = {}) => query(store.reads, sql, params),
-    spooled: () => readdirSync(join(dir, 'store', 'spool')),
+    spooled: () => filesBelow(join(dir, 'store', 'spool')),
     close: async () => {
       await store.close()
       rmSync(dir, { recursive: true, force: true })

@@ -113,7 +113,7 @@ function checkPaths(policy: IstioPolicy): void {
   const operations = (policy.spec?.rules ?? []).flatMap((rule) => rule.to ?? []).map(({ operation }) => operation)
   const paths = operations.flatMap((operation) => [...(operation.paths ?? []), ...(operation.notPaths ?? [])])
   for (const path of paths.filter(isPathTemplate)) {
-    const segments = path.replace(/^\//, '').replace(/\/$/, '').split('/')
+    const segments = path.replace(/^\/+|\/+$/g, '').split('/')
     const last = segments.indexOf('{**}')
     const wrong = segments.find((segment, index) => {
       if (segment === '{*}' || segment === '{**}') return last >= 0 && index > last

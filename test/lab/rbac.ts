@@ -67,7 +67,7 @@ function rulesOf(action: 'ALLOW' | 'DENY', policies: IstioPolicy[]) {
     const id = (index: number) => `ns[${namespace}]-policy[${name}]-rule[${index}]`
     const rules = policy.spec?.rules ?? []
     if (rules.length === 0) return [[id(0), MATCH_NEVER] as const]
-    return rules.map((rule, index) => [id(index), ruleOf(rule)] as const)
+    return rules.map((rule, index) => [id(index), ruleOf(rule, namespace)] as const)
   })
   return { action, policies: Object.fromEntries(entries) }
 }
@@ -76,10 +76,10 @@ const ANY: Matcher = { any: true }
 const MATCH_NEVER = { permissions: [{ not_rule: ANY }], principals: [{ not_id: ANY }] }
 
 /** Entries of `from` and of `to` are alternatives; the fields of one entry hold together; values of a field are alternatives. */
-function ruleOf(rule: IstioRule) {
+function ruleOf(rule: IstioRule, namespace: string) {
   return {
     permissions: (rule.to ?? [{ operation: {} }]).map(({ operation }) => permissionOf(operation)),
-    principals: (rule.from ?? [{ source: {} }]).map(({ source }) => principalOf(source)),
+    principals: (rule.from ?? [{ source: {} }]).map(({ source }) => principalOf(source, namespace)),
   }
 }
 
@@ -98,11 +98,13 @@ function permissionField(values: string[] = [], not: string[] = [], matcher: (va
   return [...(values.length > 0 ? [any(values)] : []), ...(not.length > 0 ? [{ not_rule: any(not) }] : [])]
 }
 
-function principalOf(source: IstioSource): Matcher {
+function principalOf(source: IstioSource, namespace: string): Matcher {
   const ids = [
     ...principalField(source.principals, source.notPrincipals, (value) => stringMatcher(value, 'spiffe://')),
     ...principalField(source.namespaces, source.notNamespaces, namespaceMatcher),
-    ...principalField(source.serviceAccounts, source.notServiceAccounts, serviceAccountMatcher),
+    ...principalField(source.serviceAccounts, source.notServiceAccounts, (value) =>
+      serviceAccountMatcher(value, namespace),
+    ),
   ]
   return { and_ids: { ids: ids.length > 0 ? ids : [ANY] } }
 }
@@ -154,9 +156,8 @@ function namespaceMatcher(namespace: string): Matcher {
   return { safe_regex: { regex: `.*/ns/${namespace.replaceAll('*', '.*')}/.*` } }
 }
 
-/** `namespace/account`; Istio's regular expression takes any trust domain. */
-function serviceAccountMatcher(account: string): Matcher {
-  const [namespace, name] = account.split('/')
-  if (!name) throw new Error(`write the service account ${account} as namespace/account`)
+/** `namespace/account`, or an account of the policy's namespace; Istio's regular expression takes any trust domain. */
+function serviceAccountMatcher(account: string, policyNamespace: string): Matcher {
+  const [namespace, name] = account.includes('/') ? account.split('/') : [policyNamespace, account]
   return { safe_regex: { regex: `spiffe://.+/ns/${namespace}/(.+/|)sa/${name}(/.+)?` } }
 }

@@ -214,7 +214,11 @@ describe('what goes wrong', () => {
       lines: 1,
     } as const
     await expect(committer.commit(Buffer.from('{"a":1}\n'), note, false)).rejects.toThrow(/regexp|regular/i)
-    expect(readdirSync(join(stores.remote.dataDir, 'spool'))).toHaveLength(2)
+    expect(readdirSync(join(stores.remote.dataDir, 'spool', String(process.pid)))).toHaveLength(2)
+    expect(await createCommitter(stores.remote).recover()).toMatchObject({
+      inserted: 0,
+      failed: [expect.stringMatching(/regexp|regular/i)],
+    })
     rmSync(join(stores.remote.dataDir, 'spool'), { recursive: true })
   })
 

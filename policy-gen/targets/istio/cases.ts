@@ -1,5 +1,6 @@
 import type { PolicyCase } from '../target.ts'
 import type { CalleeGrants } from './grants.ts'
+import { pathPattern } from './paths.ts'
 import type { Grant } from './rules.ts'
 
 /** Bounds the deny cases of a callee and of a kind of mutation; the allow cases are bounded by the callee's grants. */
@@ -103,13 +104,4 @@ function isGranted({ grants }: CalleeGrants, request: Request): boolean {
       (path === '' || pathPattern(path).test(request.path)) &&
       !not.some((other) => pathPattern(other).test(request.path)),
   )
-}
-
-function pathPattern(path: string): RegExp {
-  if (path.endsWith('/*')) return new RegExp(`^${escapeRegExp(path.slice(0, -1))}`)
-  return new RegExp(`^${path.split('{*}').map(escapeRegExp).join('[^/=*]+')}$`)
-}
-
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }

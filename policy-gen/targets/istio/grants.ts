@@ -1,7 +1,7 @@
 import type { Callee, Permission } from '../../../services/model/permission.ts'
 import type { Loss } from '../target.ts'
 import { calleeName, lossOf } from './loss.ts'
-import { istioPath } from './paths.ts'
+import { istioPath, pathPattern } from './paths.ts'
 import { ROOT_NAMESPACE } from './resources.ts'
 import type { Grant } from './rules.ts'
 import { type OverlapOf, overlapsAmong, type Written } from './siblings.ts'
@@ -79,7 +79,7 @@ function translate(permission: Permission, loss: Loss[]): string | null {
     loss.push(lossOf(permission, written.kind, 'refused', written.detail))
     return null
   }
-  if (written.as === 'widened') loss.push(lossOf(permission, written.kind, 'widened', written.detail))
+  if (written.as !== 'written') loss.push(lossOf(permission, written.kind, written.as, written.detail))
   for (const { from, to, reason } of permission.widened) {
     loss.push({ ...lossOf(permission, `unknown_${from}`, 'widened', reason), from, to })
   }
@@ -96,9 +96,13 @@ function markGranted(entry: Loss, callees: CalleeGrants[]): void {
   if (entry.done !== 'refused' || entry.kind === 'plaintext_caller') return
   for (const { callee, grants } of callees) {
     if (calleeName(callee) !== entry.callee) continue
+    const matches = (path: string): boolean => path === '' || pathPattern(path).test(entry.path)
     const wide = (grants.get(entry.caller) ?? []).some(
-      ({ port, method, path }) =>
-        path === '' && (method === '' || method === entry.method) && (port === 0 || port === entry.port),
+      ({ port, method, path, not }) =>
+        (method === '' || method === entry.method) &&
+        (port === 0 || port === entry.port) &&
+        matches(path) &&
+        !not.some(matches),
     )
     if (!wide) continue
     entry.done = 'noted'

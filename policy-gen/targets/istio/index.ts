@@ -6,7 +6,7 @@ export const istio: Target = {
   title: 'Istio AuthorizationPolicy and PeerAuthentication (sidecars)',
   limits: [
     'callers without mutual TLS have no identity: their requests cannot be allowed by name',
-    'a path parameter matches one segment of the characters that Envoy knows; "=" is not among them',
+    'a path parameter matches one segment without "[" and "]"; before Envoy 1.35 also without "*"',
     'no regular expression in paths; a star is a wildcard only at the beginning or the end of a path',
     'ports are the ports of the workload; a callee whose own port is not known is opened on every port',
     'rules that name methods or paths do not hold for plain TCP',

@@ -1,6 +1,6 @@
 import type { Permission } from '../../../services/model/permission.ts'
 import { readObservedPath, type Segment, typeAdmits } from '../../observed-path.ts'
-import { TEMPLATE_LITERAL } from './paths.ts'
+import { TEMPLATE_VALUE } from '../../template-characters.ts'
 
 /** A permission with the path that Istio gets for it. */
 export interface Written {
@@ -77,7 +77,7 @@ function compare(
     if (segment.kind === 'literal') {
       if (their.kind !== 'literal' || their.text !== segment.text) return 'apart'
     } else if (their.kind === 'literal') {
-      if (!TEMPLATE_LITERAL.test(their.text)) return 'apart'
+      if (!TEMPLATE_VALUE.test(their.text)) return 'apart'
       // What no value of the type can be is kept out for every method and port: it costs no observed request.
       const foreign = segment.kind === 'typed' && !typeAdmits(segment.type, their.text)
       excludable ||= foreign || (segment.kind === 'parameter' && routes && together)

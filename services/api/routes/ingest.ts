@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { REQUEST_BYTES_MAX } from '../../collector/ingest.ts'
+import { type IngestResult, REQUEST_BYTES_MAX } from '../../collector/ingest.ts'
 import { inputOf } from '../../collector/input.ts'
 import { operator } from '../../collector/origin.ts'
 import { CinchError } from '../../model/errors.ts'
@@ -31,25 +32,57 @@ export function ingestRoutes(app: FastifyInstance, cinch: Cinch, isAdmin: (token
           querystring: IngestQuery,
         },
       },
-      async (request) => {
-        const { source } = request.params
-        const body = (request.body ?? empty()) as AsyncIterable<Buffer>
-        const token = bearer(request.headers.authorization)
-        const cluster = request.query.cluster ?? ''
-        if (isAdmin(token) && request.query.file === '1')
-          return await cinch.ingest(source, cluster, await inputOf('the request', body, 0))
-        const origin = isAdmin(token) ? operator(cluster) : await cinch.senders.origin(token, source)
-        if (!origin)
-          throw new CinchError(
-            'unauthorized',
-            `this token may not send ${source}`,
-            'register the sender for this source: cinch senders add',
-          )
-        return await cinch.ingestRequest(source, origin, await readBody(body, request))
+      async (request, reply) => {
+        try {
+          return await take(cinch, isAdmin, request)
+        } catch (error) {
+          if (!(await drained(request.raw))) reply.header('connection', 'close')
+          throw error
+        }
       },
     )
   })
   senderRoutes(app, cinch)
+}
+
+async function take(
+  cinch: Cinch,
+  isAdmin: (token: string) => boolean,
+  request: FastifyRequest<IngestRoute>,
+): Promise<IngestResult> {
+  const { source } = request.params
+  const body = (request.body ?? empty()) as AsyncIterable<Buffer>
+  const token = bearer(request.headers.authorization)
+  const cluster = request.query.cluster ?? ''
+  if (isAdmin(token) && request.query.file === '1')
+    return await cinch.ingest(source, cluster, await inputOf('the request', body, 0))
+  const origin = isAdmin(token) ? operator(cluster) : await cinch.senders.origin(token, source)
+  if (!origin)
+    throw new CinchError(
+      'unauthorized',
+      `this token may not send ${source}`,
+      'register the sender for this source: cinch senders add',
+    )
+  return await cinch.ingestRequest(source, origin, await readBody(body, request))
+}
+
+const DRAIN_MS = 2000
+
+/**
+ * Reads away what is left of a body that was refused half-way: else the connection, which the sender uses again, stands
+ * still for ever. Node does so by itself only where nothing was read.
+ * @returns false when more kept coming: the connection is to be closed
+ */
+async function drained(raw: IncomingMessage): Promise<boolean> {
+  if (raw.readableEnded || !raw.readableDidRead) return true
+  const ended = new Promise<boolean>((resolve) => {
+    raw.once('close', () => resolve(true)).once('end', () => resolve(true))
+    setTimeout(() => resolve(false), DRAIN_MS).unref()
+  })
+  // The reader that gave up still listens, and holds the stream.
+  raw.removeAllListeners('readable')
+  raw.resume()
+  return await ended
 }
 
 function senderRoutes(app: FastifyInstance, cinch: Cinch): void {

@@ -4,7 +4,7 @@ import { createServer } from '../../api/server.ts'
 import { readOrMakeToken } from '../../api/token.ts'
 import { CinchError } from '../../model/errors.ts'
 import { query, type Store } from '../../store/store.ts'
-import { openOwnStore } from '../backend.ts'
+import { noteRecovery, openOwnStore } from '../backend.ts'
 import type { Command, Context } from '../command.ts'
 import { storeLocation } from '../options.ts'
 
@@ -44,6 +44,7 @@ async function serve(
   { print, note }: Pick<Context, 'print' | 'note'>,
 ): Promise<void> {
   const cinch = await openCinch(store)
+  noteRecovery(cinch.recovered, note)
   const adminToken = readOrMakeToken(join(store.dataDir, 'admin-token'))
   const ready = async () => (await query(store.reads, 'SELECT 1').catch(() => [])).length === 1
   const app = await createServer({

@@ -43,7 +43,8 @@ const CALL_KEY =
  *
  * A call is a span whose parent belongs to another service; client spans are not the callee's. The small side, the
  * entries, is the hash table; parents are looked for in a minute around the range, then, for those still alone, in the
- * day before (streams, slow parents). A call that is no longer found is written as zero.
+ * day before (streams, slow parents). A span has one parent: where several spans claim the same id, any one of them stands
+ * for it, else a sender that repeats ids would make a call of each pair. A call that is no longer found is written as zero.
  */
 export async function writeCalls(client: ClickHouseClient, range: MinuteRange): Promise<void> {
   await run(
@@ -92,5 +93,5 @@ const CALLS = `
     if(parent_knows_path, parent.path, child.path) AS shape,
     if(parent_knows_path, parent.path_flags, child.path_flags) AS path_flags
   FROM (SELECT * FROM (${CHILDREN})) AS child
-  LEFT JOIN (SELECT * FROM (${NEAR_PARENTS}) UNION DISTINCT SELECT * FROM (${FAR_PARENTS})) AS parent ON parent.span_key = child.parent_key
+  LEFT ANY JOIN (SELECT * FROM (${NEAR_PARENTS}) UNION DISTINCT SELECT * FROM (${FAR_PARENTS})) AS parent ON parent.span_key = child.parent_key
   WHERE parent.span_key = 0 AND child.kind != 'internal' OR parent.span_key != 0 AND (parent.namespace != child.namespace OR parent.service != child.service)`

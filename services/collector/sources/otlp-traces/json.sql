@@ -19,7 +19,7 @@ FROM (
       NOT startsWith(line, '{') OR NOT isValidJSON(line), if(startsWith(line, '{'), 'json_cut', 'not_json'),
       length(resource_spans) = 0, 'no_spans',
       '') AS line_reject,
-    if(line_reject != '', substring(line, 1, 4096), '') AS head
+    if(line_reject != '', substring(line, 1, 4097), '') AS head
   FROM ({lines})
   WHERE line != '' AND line != '\r'
 )

@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { openStore, query } from '../../services/store/store.ts'
+import { type Generated, generateText, seeded } from './lines.ts'
+import { filesBelow } from './support.ts'
+
+const SEED = Number(process.env['CINCH_KILL_SEED'] ?? 11)
+const KILLS_MIN = Number(process.env['CINCH_KILLS'] ?? 20)
+const LINES = 150_000
+/** One chunk of several blocks, and many chunks on both lanes. */
+const CHUNK_BYTES = [4 << 20, 64 << 20, 12 << 20]
+const CHILD = fileURLToPath(new URL('kill-child.ts', import.meta.url))
+
+const dir = mkdtempSync(join(tmpdir(), 'cinch-kill-'))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+interface Run {
+  killed: boolean
+  recovered: number
+}
+
+/**
+ * Runs the child, and kills it `delayMs` after it opened the store; without a delay it may end.
+ * @throws Error when the child fails by itself
+ */
+async function runChild(args: string[], delayMs: number | undefined): Promise<Run> {
+  const child: ChildProcess = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  let errors = ''
+  child.stderr?.on('data', (bytes) => (errors += bytes))
+  const opened = new Promise<void>((resolve) => child.stdout?.on('data', (bytes) => (output += bytes).includes('open') && resolve()))
+  const ended = new Promise<[number | null, string | null]>((resolve) => child.once('exit', (code, signal) => resolve([code, signal])))
+  if (delayMs !== undefined) {
+    await Promise.race([opened, ended])
+    await Promise.race([sleep(delayMs), ended])
+    child.kill('SIGKILL')
+  }
+  const [code, signal] = await ended
+  if (signal !== 'SIGKILL' && code !== 0) throw new Error(`the child ended with ${code}: ${errors.slice(0, 2000)}`)
+  return { killed: signal === 'SIGKILL', recovered: Number(/recovered (\d+)/.exec(output)?.[1] ?? 0) }
+}
+
+async function stored(cluster: string): Promise<Omit<Generated, 'text' | 'lines'>[]> {
+  const store = await openStore({ kind: 'chdb', dir: join(dir, 'store') })
+  try {
+    const of = (accepted: string, rejected: string, denied: string, table: string) =>
+      query<Generated>(store.reads, `SELECT ${accepted} AS accepted, ${rejected} AS rejected, ${denied} AS denied FROM ${table} AS t WHERE cluster = {cluster:String}`, { cluster })
+    const rejects = '(SELECT count() FROM rejected_line WHERE cluster = {cluster:String})'
+    const denied = "(SELECT countIf(decision = 'denied') FROM request WHERE cluster = {cluster:String})"
+    const all = await Promise.all([
+      of('count()', rejects, "countIf(decision = 'denied')", 'request'),
+      of('sum(t.requests) + sum(t.denied)', rejects, 'sum(t.denied)', 'operation_hour'),
+      of('sum(t.requests) + sum(t.denied)', rejects, 'sum(t.denied)', 'edge_hour'),
+      of('sum(t.accepted)', 'sum(t.rejected)', denied, 'ingest_batch'),
+      of('uniqExact(path, user_agent)', rejects, "uniqExactIf((path, user_agent), decision = 'denied')", 'request'),
+    ])
+    return all.flat()
+  } finally {
+    await store.close()
+  }
+}
+
+test(`killed with SIGKILL at any moment and run again, an ingest loses nothing and counts nothing twice (${KILLS_MIN} kills)`, async () => {
+  const random = seeded(SEED)
+  let kills = 0
+  let replayed = 0
+  for (let round = 0; kills < KILLS_MIN; round++) {
+    const generated = generateText(SEED + round, LINES)
+    const file = join(dir, `round-${round}.log`)
+    writeFileSync(file, generated.text)
+    const args = [join(dir, 'store'), file, `round ${round}`, String(CHUNK_BYTES[round % CHUNK_BYTES.length])]
+    // After some kills in one round it may end, for the next one to begin in a store that holds more.
+    for (let attempt = 0; ; attempt++) {
+      const run = await runChild(args, attempt < 9 ? Math.floor(random() ** 1.5 * 2500) : undefined)
+      replayed += run.recovered
+      if (!run.killed) break
+      kills++
+    }
+    const { text: _, lines: __, ...counts } = generated
+    expect(await stored(`round ${round}`), `round ${round}, after ${kills} kills`).toEqual(Array.from({ length: 5 }, () => counts))
+    expect(filesBelow(join(dir, 'store', 'spool'))).toEqual([])
+    rmSync(file)
+  }
+  // Kills that only hit the time before the first chunk would prove nothing.
+  expect(replayed).toBeGreaterThan(3)
+}, 600_000)
