@@ -5,16 +5,20 @@ import { normalPath, normalSegment } from './normal-path.ts'
  * One segment of an observed path.
  * - `typed`: stands for values of one type (`{int}`), which the analyzer checked
  * - `parameter`: a framework's own parameter; any one segment
- * - `opaque`: text in which a parameter is mixed with letters, or that may or may not be one
+ * - `opaque`: one segment in which a parameter is mixed with letters, whose secret was cut, or that may or may not be one;
+ *   `values` matches every text that it can be, and more
  */
 export type Segment =
   | { kind: 'literal'; text: string }
   | { kind: 'typed'; type: SegmentType }
   | { kind: 'parameter' }
-  | { kind: 'opaque' }
+  | { kind: 'opaque'; values: RegExp }
 
 export const SEGMENT_TYPES = ['int', 'uuid', 'hex', 'date'] as const
 export type SegmentType = (typeof SEGMENT_TYPES)[number]
+
+/** Where a collector cut a session's id: `;jsessionid=` was sent with a value, so it is no text that a proxy compares. */
+const CUT_SECRET = /(?<=;[a-z_-]*(?:sess|sid|token|auth)[a-z_-]*=)(?=;|$)/i
 
 /** Values that a type can have, loosely: good to rule a literal out, not to rule one in. */
 const ADMITS: Record<SegmentType, RegExp> = {
@@ -84,7 +88,7 @@ function isCatchAll(route: string): boolean {
 }
 
 function readSegment(text: string, route: boolean, ambiguous: boolean): Segment {
-  if (ambiguous && /[{}]/.test(text)) return { kind: 'opaque' }
+  if (ambiguous && /[{}]/.test(text)) return opaque(text)
   const name = /^\{([^{}]*)\}$/.exec(text)?.[1]
   if (name !== undefined) {
     // A route's parameter may be called `int` too: its name says nothing about its values.
@@ -93,6 +97,17 @@ function readSegment(text: string, route: boolean, ambiguous: boolean): Segment 
   }
   // Express and Flask write `:id` and `<id>`; as a literal it would be a rule that never matches.
   if (route && /^(:[A-Za-z_]\w*|<[^<>]+>)$/.test(text)) return { kind: 'parameter' }
-  if (/[{}]/.test(text)) return { kind: 'opaque' }
+  if (/[{}]/.test(text) || CUT_SECRET.test(text)) return opaque(text)
   return { kind: 'literal', text }
+}
+
+const OPAQUE_PARTS_MAX = 4
+
+function opaque(text: string): Segment {
+  const parts = text.split(/\{[^{}]*\}/).flatMap((part) => part.split(CUT_SECRET))
+  // Braces within braces are a route's own pattern language, of which nothing is taken as known; and whoever sends the path
+  // chooses the number of its parts, which a regular expression would have to try.
+  if (parts.length > OPAQUE_PARTS_MAX || parts.some((part) => /[{}]/.test(part))) return { kind: 'opaque', values: /^/ }
+  const literals = parts.map((part) => normalSegment(part).replace(/[.*+?^$()|[\]\\]/g, '\\$&'))
+  return { kind: 'opaque', values: new RegExp(`^${literals.join('.*')}$`, 's') }
 }

@@ -87,18 +87,19 @@ function matchPart(part: string, segment: Segment | undefined): Tri {
   return part === '{*}' ? inTemplate(segment, false) : canBe(segment, part)
 }
 
-// Types are within Envoy's characters by what they are; of a framework's parameter it is taken as read.
+// Types are within Envoy's characters by what they are; of a framework's parameter, and of literal braces, which a proxy
+// escapes, it is taken as read.
 function inTemplate(segment: Segment, emptyToo: boolean): Tri {
   if (segment.kind === 'literal')
     return fromBoolean((emptyToo && segment.text === '') || TEMPLATE_VALUE.test(segment.text))
-  return segment.kind === 'opaque' ? 'unknown' : 'yes'
+  return 'yes'
 }
 
 /** Whether a segment is `text`: decided for a literal, possible or excluded for what stands for many values. */
 function canBe(segment: Segment, text: string): Tri {
   if (segment.kind === 'literal') return fromBoolean(segment.text === text)
   if (segment.kind === 'typed') return fromMaybe(typeAdmits(segment.type, text))
-  return segment.kind === 'opaque' ? 'unknown' : fromMaybe(isParameterValue(text))
+  return fromMaybe(segment.kind === 'opaque' ? segment.values.test(text) : isParameterValue(text))
 }
 
 function canBegin(segment: Segment, text: string): Tri {

@@ -126,6 +126,20 @@ describe('ingest', () => {
 })
 
 describe('questions', () => {
+  test('to an empty store have empty answers', async () => {
+    const empty = room.path('empty')
+    const graph = await runCli(['graph', '--json'], { store: empty })
+    expect(graph.json()).toMatchObject({ nodes: [], edges: [], unattributed: [] })
+    const generated = await runCli(['policies', 'generate', '--out', room.path('none')], { store: empty })
+    expect(generated.stdout).toContain('0 permissions')
+    expect(generated.code).toBe(0)
+    const doctor = await runCli(['doctor'], { store: empty })
+    expect({ code: doctor.code, stdout: doctor.stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringContaining('cinch ingest'),
+    })
+  })
+
   test('--json is one document on stdout, and nothing else', async () => {
     const commands = [['sources'], ['graph'], ['rejects'], ['doctor'], ['senders'], ['migrate']]
     for (const command of commands) {

@@ -112,6 +112,7 @@ describe('the commands, while the service runs', () => {
 
   test('generate writes here, and replay sends the files there', async () => {
     const out = room.path('policies')
+    const naming = ['--evidence', 'claimed', '--principal', 'cluster.local/ns/{namespace}/sa/{workload}']
     const generated = await through([
       'policies',
       'generate',
@@ -119,6 +120,7 @@ describe('the commands, while the service runs', () => {
       out,
       '--selector',
       'app={workload}',
+      ...naming,
       '--until',
       '2026-11-06',
     ])

@@ -91,7 +91,10 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('policies from o
       .map(({ content }) => content)
       .join('---\n')
     expect(report.skipped).toEqual([])
-    expect(report.loss.filter(({ done }) => done !== 'noted')).toEqual([])
+    expect(report.loss.map(({ kind, done, path }) => `${kind} ${done} ${path}`)).toEqual([
+      'mixed_segment widened /basket;jsessionid=/lines',
+      'template_equals noted /prices;v=2/{int}',
+    ])
     const requests = normalTraffic(principals, pick, NORMAL)
     expect((await ask(rendered, requests)).filter(({ allowed }) => !allowed)).toEqual([])
     const replay = await product.cinch.replay(files, {})
@@ -109,7 +112,8 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('policies from o
     expect(Math.min(result.allowed, result.denied)).toBeGreaterThanOrEqual(600)
     const asSent = compare(requests, outcomes, replayed(rendered, requests, true))
     expect(asSent.wrong).toEqual([])
-    expect(asSent.uncertain.length).toBeLessThan(ATTEMPTS / 100)
+    // Sent braces cannot be told from a shape's: these, and no others, stay open.
+    expect(asSent.uncertain.filter((text) => !text.includes(' /{int} '))).toEqual([])
   })
 
   test('and so it does of the same requests as the callee logged them', async () => {

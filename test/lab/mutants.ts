@@ -50,7 +50,7 @@ const MUTATIONS: Mutation[] = [
   (rule, policy, _, documents) => documents.push(denying(rule, policy, documents.length)),
   (rule, policy, pick, documents) => {
     const policyToo = denying(rule, policy, documents.length)
-    for (const one of policyToo.spec.rules ?? []) onSource(one, pick, { notPrincipals: ['*/ns/shop/*'] })
+    for (const one of policyToo.spec.rules ?? []) onSource(one, pick, { notPrincipals: ['*/sa/checkout'] })
     documents.push(policyToo)
   },
 ]

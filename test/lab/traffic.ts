@@ -23,6 +23,7 @@ const HABITS: Habit[] = [
   ['checkout', 'DELETE', '/carts/{hex}/lines/{int}', 80],
   ['checkout', 'GET', '/prices;v=2/{int}', 80],
   ['checkout', 'GET', '/assets/a|b', 80],
+  ['checkout', 'GET', '/basket;jsessionid={hex}/lines', 80],
   ['reports', 'GET', '/reports/{date}', 9000],
   ['reports', 'GET', '/reports/{date}/', 9000],
   ['reports', 'GET', '/orders', 80],

@@ -27,6 +27,10 @@ export function istioPath(path: string, flags: readonly PathFlag[]): IstioPath {
   if (observed.literal) return { as: 'written', value: observed.text }
   if (!observed.segments.every(fitsTemplate)) return prefix(observed.segments)
   const value = template(observed.segments)
+  if (observed.segments.some(({ kind }) => kind === 'opaque')) {
+    const detail = `a parameter is a part of a segment; ${value} allows any value of the whole segment`
+    return { as: 'widened', value, kind: 'mixed_segment', detail }
+  }
   if (!observed.equals) return { as: 'written', value }
   const detail = `the path or its values contain '=': ${EQUALS}`
   return { as: 'noted', value, kind: 'template_equals', detail }
@@ -53,7 +57,7 @@ function refusal(path: string, flags: readonly PathFlag[], literal: boolean): Is
 }
 
 function fitsTemplate(segment: Segment, index: number, all: Segment[]): boolean {
-  if (segment.kind !== 'literal') return segment.kind !== 'opaque'
+  if (segment.kind !== 'literal') return true
   const trailingSlash = segment.text === '' && index === all.length - 1
   return trailingSlash || TEMPLATE_LITERAL.test(segment.text)
 }

@@ -81,7 +81,7 @@ function compare(
       // What no value of the type can be is kept out for every method and port: it costs no observed request.
       const foreign = segment.kind === 'typed' && !typeAdmits(segment.type, their.text)
       excludable ||= foreign || (segment.kind === 'parameter' && routes && together)
-      wider ||= segment.kind === 'parameter'
+      wider ||= segment.kind !== 'typed'
     } else wider ||= !sameSegment(segment, their)
   }
   if (excludable) return 'excludable'

@@ -98,6 +98,8 @@ export async function storedWindow(client: ClickHouseClient): Promise<Window | u
   return row && row.any > 0 ? { since: row.since, until: row.until } : undefined
 }
 
-function bounds(window: Window): { since: number; until: number } {
-  return { since: Date.parse(window.since) / 1000, until: Date.parse(window.until) / 1000 }
+/** As `2026-11-22 10:00:00`: of seconds since 1970 the engine reads no fewer than five digits, and an empty store's window begins with 0. */
+function bounds(window: Window): { since: string; until: string } {
+  const text = (time: string) => new Date(time).toISOString().slice(0, 19).replace('T', ' ')
+  return { since: text(window.since), until: text(window.until) }
 }

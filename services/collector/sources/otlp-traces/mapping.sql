@@ -13,8 +13,9 @@ FROM (
     if(head != '', head, name) AS line,
     multiIf(
       line_reject != '', line_reject,
-      length(trace_id) != 16 OR trace_id = unhex('00000000000000000000000000000000'), 'bad_trace_id',
-      length(span_id) != 8 OR span_id = unhex('0000000000000000'), 'bad_span_id',
+      -- What is no hexadecimal digit would be read as some: unrelated spans would meet.
+      length(trace_id) != 16 OR trace_id = unhex('00000000000000000000000000000000') OR (length(trace_text) = 32 AND NOT match(trace_text, '^[0-9a-fA-F]+$')), 'bad_trace_id',
+      length(span_id) != 8 OR span_id = unhex('0000000000000000') OR (length(span_text) = 16 AND NOT match(span_text, '^[0-9a-fA-F]+$')), 'bad_span_id',
       service = '', 'no_service_name',
       start_ns = 0, 'bad_time',
       time > now() + INTERVAL 1 DAY, 'time_in_future',
