@@ -83,15 +83,17 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<C
   const { plain, wrapped } = statementsFor(source, note.framing, store.location.kind === 'chdb' ? 'file' : 'input')
   const batch = batchOf(note.token)
   try {
-    await insert(context, entry, plain, note.token)
+    await insert(context, entry, plain, note.token, batch)
   } catch (error) {
     if (note.framing !== 'protobuf' || !isMalformed(error)) throw error
     await insertHalves(context, entry, error)
   }
   let counts = await batchCounts(client, batch)
   if (wrapped && counts.accepted + counts.rejected < note.lines) {
-    await insert(context, entry, wrapped, `${note.token}#wrapped`)
-    counts = await batchCounts(client, batch)
+    // Counted as a batch of its own: a kill may come after its lines are counted and before the last rollup has them, and
+    // the chunk must go this way again then.
+    await insert(context, entry, wrapped, `${note.token}#wrapped`, `${batch}#wrapped`)
+    counts = plus(counts, await batchCounts(client, `${batch}#wrapped`))
   }
   if (note.position && !(note.torn && counts.accepted === 0))
     await recordPosition(client, note.source, note.origin.cluster, note.position)
@@ -99,13 +101,19 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<C
   return counts
 }
 
+const plus = (a: Counts, b: Counts): Counts => ({
+  accepted: a.accepted + b.accepted,
+  rejected: a.rejected + b.rejected,
+})
+
 async function insert(
   { store, client }: Context,
   entry: SpoolEntry<Note>,
   statement: string,
   token: string,
+  batch: string,
 ): Promise<void> {
-  const params = { ...originParams(entry.note.origin), batch: batchOf(token), token }
+  const params = { ...originParams(entry.note.origin), batch, token }
   if (store.location.kind === 'chdb') {
     await run(client, statement, { ...params, chunk: entry.path })
     return

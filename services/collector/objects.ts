@@ -36,15 +36,26 @@ export async function storeObjects(
 }
 
 function parseDocuments(text: string, name: string): unknown[] {
-  const documents = parseAllDocuments(text, { maxAliasCount: 100 } as never)
+  const documents = parseAllDocuments(text)
   const list = Array.isArray(documents) ? documents : []
-  const broken = list.find((document) => document.errors.length > 0)
-  if (broken) {
-    throw new CinchError(
-      'bad_objects',
-      `${name} is neither YAML nor JSON: ${broken.errors[0]?.message.split('\n')[0]}`,
-      'give the output of kubectl get deployments,services,… -A -o yaml',
-    )
+  const broken = list.flatMap((document) => document.errors).at(0)
+  if (broken) throw badObjects(name, broken)
+  try {
+    return list.map((document) => document.toJS({ maxAliasCount: ALIASES_MAX }) as unknown)
+  } catch (cause) {
+    throw badObjects(name, cause)
   }
-  return list.map((document) => document.toJS({ maxAliasCount: 100 }) as unknown)
+}
+
+/** Beyond so many expanded aliases a document is taken for a bomb. */
+const ALIASES_MAX = 100
+
+function badObjects(name: string, cause: unknown): CinchError {
+  const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+  return new CinchError(
+    'bad_objects',
+    `${name} is neither YAML nor JSON of Kubernetes objects: ${reason}`,
+    'give the output of kubectl get deployments,services,… -A -o yaml',
+    { cause },
+  )
 }

@@ -158,7 +158,6 @@ describe('one party is one node', () => {
     expect(graphOf(rows).nodes.map((node) => node.id)).toEqual([
       'shop/cart',
       'shop/orders',
-      'spiffe://cluster.local/ns/shop/sa/orders',
       'spiffe://cluster.local/ns/shop/sa/users',
       'spiffe://cluster.local/ns/shop/sa/web',
     ])

@@ -6,10 +6,20 @@ import type { TestStore } from './support.ts'
 export type Fact = Record<string, unknown>
 
 /** Not of the line itself: who sent it, and when it was loaded. */
-const OF_THE_BATCH = ['cluster', 'source_cluster', 'destination_cluster', 'sender', 'source_format', 'loaded', 'tenant', 'sampling_weight']
+const OF_THE_BATCH = [
+  'cluster',
+  'source_cluster',
+  'destination_cluster',
+  'sender',
+  'source_format',
+  'loaded',
+  'tenant',
+  'sampling_weight',
+]
 const SAYS_NOTHING = new Set(['', '::', 0, '00000000-0000-0000-0000-000000000000', '1970-01-01 00:00:00'])
 
-const saysNothing = (value: unknown) => SAYS_NOTHING.has(value as string) || (Array.isArray(value) && value.length === 0)
+const saysNothing = (value: unknown) =>
+  SAYS_NOTHING.has(value as string) || (Array.isArray(value) && value.length === 0)
 
 /** The facts of a cluster in the order of their times, as `expected.jsonl` writes them. */
 export async function factsOf(test: TestStore, cluster: string): Promise<Fact[]> {
@@ -23,7 +33,8 @@ export async function factsOf(test: TestStore, cluster: string): Promise<Fact[]>
 
 function plain({ path_flags, grpc_status, ...row }: Fact): Fact {
   const flags = PATH_FLAGS.filter((_, bit) => (Number(path_flags) & (1 << bit)) !== 0)
-  const told = Object.entries({ ...row, path_flags: flags }).filter(
+  const all: Fact = { ...row, path_flags: flags }
+  const told = Object.entries(all).filter(
     ([key, value]) => !OF_THE_BATCH.includes(key) && !saysNothing(value) && !/^0+$/.test(String(value)),
   )
   // `end` is what a line at a request's end is; -1 means that it was no gRPC call.
@@ -52,7 +63,9 @@ export function samplesOf(id: string): Sample[] {
   const dir = sourceDir(id)
   const files = readdirSync(new URL('samples/', dir))
   const lines = files.flatMap((file) => {
-    const text = readFileSync(new URL(`samples/${file}`, dir), 'utf8').split('\n').slice(0, -1)
+    const text = readFileSync(new URL(`samples/${file}`, dir), 'utf8')
+      .split('\n')
+      .slice(0, -1)
     return text.map((line, index) => ({ file, name: `${file}:${index + 1}`, bytes: Buffer.from(line) }))
   })
   const expected = readFileSync(new URL('expected.jsonl', dir), 'utf8').split('\n').slice(0, -1)

@@ -32,7 +32,12 @@ async function facts(cluster: string): Promise<{ facts: number; rejects: number;
   return row!
 }
 
-const all = (generated: Generated) => ({ facts: generated.accepted, rejects: generated.rejected, operations: generated.accepted, edges: generated.accepted })
+const all = (generated: Generated) => ({
+  facts: generated.accepted,
+  rejects: generated.rejected,
+  operations: generated.accepted,
+  edges: generated.accepted,
+})
 
 describe('a file is known by its content', () => {
   // Larger than the beginning that identifies a file, and smaller.
@@ -45,7 +50,11 @@ describe('a file is known by its content', () => {
     writeFileSync(at(`${lines}.log.gz`), gzipSync(generated.text))
     writeFileSync(at(`${lines}.zst-by-another-name`), zstdCompressSync(generated.text))
     for (const name of [`${lines}.log`, `${lines}-renamed.log`, `${lines}.log.gz`, `${lines}.zst-by-another-name`]) {
-      expect(await store.path(SOURCE, at(name), cluster)).toMatchObject({ read: 0, bytes: 0, skipped: generated.text.length })
+      expect(await store.path(SOURCE, at(name), cluster)).toMatchObject({
+        read: 0,
+        bytes: 0,
+        skipped: generated.text.length,
+      })
     }
     expect(await facts(cluster)).toEqual(all(generated))
   })
@@ -64,7 +73,8 @@ describe('a file is known by its content', () => {
     const { text } = generateText(4, 9)
     const [first = '', ...rest] = text.split(/(?<=\n)/)
     const [a = '', b = ''] = [rest.slice(0, 4).join(''), rest.slice(4).join('')]
-    for (const content of [first, first + a, first + b, first + a, first + b]) await store.file(SOURCE, content, 'same start')
+    for (const content of [first, first + a, first + b, first + a, first + b])
+      await store.file(SOURCE, content, 'same start')
     const stored = await facts('same start')
     expect(stored.facts + stored.rejects).toBe(9)
   })
@@ -111,14 +121,20 @@ describe('a file that cannot be read', () => {
     ['absent', 'cannot read', () => at('absent.log')],
     ['a directory', 'is a directory', () => store.dir],
   ])('%s: says so', async (_, message, path) => {
-    await expect(store.path(SOURCE, path(), 'bad')).rejects.toMatchObject({ code: 'bad_file', message: expect.stringContaining(message) })
+    await expect(store.path(SOURCE, path(), 'bad')).rejects.toMatchObject({
+      code: 'bad_file',
+      message: expect.stringContaining(message),
+    })
   })
 
   test('a gzip that is cut keeps what could be unpacked, and the whole file adds the rest', async () => {
     const generated = generateText(12, 5000)
     const packed = gzipSync(generated.text)
     writeFileSync(at('cut.gz'), packed.subarray(0, packed.length / 2))
-    await expect(store.path(SOURCE, at('cut.gz'), 'cut')).rejects.toMatchObject({ code: 'bad_file', message: expect.stringContaining('damaged or cut') })
+    await expect(store.path(SOURCE, at('cut.gz'), 'cut')).rejects.toMatchObject({
+      code: 'bad_file',
+      message: expect.stringContaining('damaged or cut'),
+    })
     writeFileSync(at('cut.gz'), packed)
     await store.path(SOURCE, at('cut.gz'), 'cut')
     expect((await facts('cut')).facts).toBe(generated.accepted)

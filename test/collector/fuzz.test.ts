@@ -26,7 +26,13 @@ async function expectEachAccountedFor(id: string, lines: Buffer[], good: Buffer)
   // A carriage return alone is an empty line, as in a file of another system.
   const blank = lines.filter((line) => line.length === 0 || (line.length === 1 && line[0] === 0x0d)).length
   const result = await store.file(id, bytes, cluster)
-  const [stored] = await store.rows<{ facts: number; good: number; rejects: number; unreasoned: number; longest: number }>(
+  const [stored] = await store.rows<{
+    facts: number
+    good: number
+    rejects: number
+    unreasoned: number
+    longest: number
+  }>(
     `SELECT (SELECT count() FROM request WHERE cluster = {cluster:String}) AS facts,
        (SELECT max(n) FROM (SELECT count() AS n FROM request WHERE cluster = {cluster:String} GROUP BY time, path, user_agent, source_port)) AS good,
        (SELECT count() FROM rejected_line WHERE cluster = {cluster:String}) AS rejects,
@@ -35,7 +41,11 @@ async function expectEachAccountedFor(id: string, lines: Buffer[], good: Buffer)
     { cluster },
   )
   expect(result.read).toBe(lines.length * 2 - blank)
-  expect({ facts: stored?.facts, rejects: stored?.rejects, unreasoned: stored?.unreasoned }).toEqual({ facts: result.accepted, rejects: result.rejected, unreasoned: 0 })
+  expect({ facts: stored?.facts, rejects: stored?.rejects, unreasoned: stored?.unreasoned }).toEqual({
+    facts: result.accepted,
+    rejects: result.rejected,
+    unreasoned: 0,
+  })
   expect(stored?.good).toBeGreaterThanOrEqual(lines.length)
   expect(stored?.longest).toBeLessThanOrEqual(512)
   expect(store.spooled()).toEqual([])
@@ -48,15 +58,29 @@ describe.each(SOURCES.filter((source) => source.kind === 'lines'))('any bytes to
 
   const property = (line: fc.Arbitrary<Buffer>, size: number) =>
     fc.assert(
-      fc.asyncProperty(fc.array(line, { minLength: size, maxLength: size }), (batch) => expectEachAccountedFor(id, batch, good)),
+      fc.asyncProperty(fc.array(line, { minLength: size, maxLength: size }), (batch) =>
+        expectEachAccountedFor(id, batch, good),
+      ),
       { seed: SEED, numRuns: RUNS, endOnFailure: true },
     )
 
-  test('lines cut, changed and mixed are each a fact or a reject, and their neighbours are facts', () => property(mutated(lines), 150), 120_000)
+  test(
+    'lines cut, changed and mixed are each a fact or a reject, and their neighbours are facts',
+    () => property(mutated(lines), 150),
+    120_000,
+  )
 
-  test.runIf(id === 'istio-json')('keys with other types, repeated, missing and unknown', () => property(mutatedJson(lines), 100), 120_000)
+  test.runIf(id === 'istio-json')(
+    'keys with other types, repeated, missing and unknown',
+    () => property(mutatedJson(lines), 100),
+    120_000,
+  )
 
-  test('awkward lines: a megabyte, bombs, byte order marks, prefixes without a line', () => expectEachAccountedFor(id, awkward(good), good), 60_000)
+  test(
+    'awkward lines: a megabyte, bombs, byte order marks, prefixes without a line',
+    () => expectEachAccountedFor(id, awkward(good), good),
+    60_000,
+  )
 
   test('one bad line alone, without a newline', async () => {
     expect(await store.file(id, 'no access log', `${id} alone`)).toMatchObject({ read: 1, accepted: 0, rejected: 1 })

@@ -16,6 +16,14 @@ console.log('open')
 await migrate(store)
 const committer = createCommitter(store)
 console.log(`recovered ${(await committer.recover()).inserted}`)
-await ingest(store, committer, findSource('istio-text'), operator(cluster), await openInput(file), () => {}, Number(chunkBytes))
+await ingest(
+  store,
+  committer,
+  findSource('istio-text'),
+  operator(cluster),
+  await openInput(file),
+  () => {},
+  Number(chunkBytes),
+)
 await store.close()
 console.log('done')

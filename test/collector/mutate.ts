@@ -12,7 +12,29 @@ export function mutated(lines: readonly Buffer[]): fc.Arbitrary<Buffer> {
     })
   const one = fc.oneof(
     spliced(fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes))),
-    spliced(fc.constantFrom('\0', '\0\0\0', '\xff\xfe', '"', '\\"', '{', '}', '|', '[', ']', '{{{', '-', "'", '\t', '\u2028', '😀', ' ').map((text) => Buffer.from(text))),
+    spliced(
+      fc
+        .constantFrom(
+          '\0',
+          '\0\0\0',
+          '\xff\xfe',
+          '"',
+          '\\"',
+          '{',
+          '}',
+          '|',
+          '[',
+          ']',
+          '{{{',
+          '-',
+          "'",
+          '\t',
+          '\u2028',
+          '😀',
+          ' ',
+        )
+        .map((text) => Buffer.from(text)),
+    ),
     fc.tuple(line, at).map(([base, end]) => base.subarray(0, 1 + (end % base.length))),
     fc.tuple(line, at, byte).map(([base, where, value]) => {
       const copy = Buffer.from(base)
@@ -27,15 +49,52 @@ export function mutated(lines: readonly Buffer[]): fc.Arbitrary<Buffer> {
 }
 
 /** Values that a JSON key may come with, from what proxies write to what breaks readers. */
-const VALUES = ['', '-', null, 0, -1, 1.5, 1e308, '12', '-12', '99999999999999999999', 99999999999999999999n, true, [], {}, [[[]]], { a: { b: ['c'] } }, '\u0000', '[fd00::1]:80', 'fd00::1', '10.0.0.1', '10.0.0.1:0', ':', '|||', 'a|b|c|d|e', 'outbound|x||', 'outbound_.80_._.', 'spiffe://', 'spiffe://a', '\\', '"', 'x'.repeat(20_000)]
+const VALUES = [
+  '',
+  '-',
+  null,
+  0,
+  -1,
+  1.5,
+  1e308,
+  '12',
+  '-12',
+  '99999999999999999999',
+  99999999999999999999n,
+  true,
+  [],
+  {},
+  [[[]]],
+  { a: { b: ['c'] } },
+  '\u0000',
+  '[fd00::1]:80',
+  'fd00::1',
+  '10.0.0.1',
+  '10.0.0.1:0',
+  ':',
+  '|||',
+  'a|b|c|d|e',
+  'outbound|x||',
+  'outbound_.80_._.',
+  'spiffe://',
+  'spiffe://a',
+  '\\',
+  '"',
+  'x'.repeat(20_000),
+]
 
 /** A JSON object's line with keys given other values, twice, dropped, or added. */
 export function mutatedJson(lines: readonly Buffer[]): fc.Arbitrary<Buffer> {
   const objects = lines.map((line) => JSON.parse(line.toString()) as Record<string, unknown>)
-  const value = fc.constantFrom(...VALUES).map((given) => (typeof given === 'bigint' ? String(given) : JSON.stringify(given)))
+  const value = fc
+    .constantFrom(...VALUES)
+    .map((given) => (typeof given === 'bigint' ? String(given) : JSON.stringify(given)))
   return fc.constantFrom(...objects).chain((object) => {
     const key = fc.constantFrom(...Object.keys(object), 'unknown', 'log', 'message', 'kubernetes')
-    const changes = fc.array(fc.tuple(key, value, fc.constantFrom('replace', 'repeat', 'drop')), { minLength: 1, maxLength: 4 })
+    const changes = fc.array(fc.tuple(key, value, fc.constantFrom('replace', 'repeat', 'drop')), {
+      minLength: 1,
+      maxLength: 4,
+    })
     return changes.map((list) => {
       const pairs = Object.entries(object).map(([name, given]) => [name, JSON.stringify(given)] as [string, string])
       for (const [name, given, how] of list) {
@@ -54,9 +113,44 @@ const JSON_BOMB = `{"start_time":"2026-11-22T18:46:18.778Z","x":${'['.repeat(50_
 export function awkward(good: Buffer): Buffer[] {
   const text = good.toString()
   const lines = [
-    `${text} `, ` ${text}`, `\ufeff${text}`, `${text}\r`, `${text}${text}`, '-', ' ', '\t', '{}', '[]', '{', '[', '""', 'null', '0', '{"start_time":', '[2026-11-22T18:46:18.778Z]',
-    '[9999-99-99T99:99:99Z] "GET / HTTP/1.1" 200', JSON_BOMB, `{"a":`.repeat(5_000), `${text.slice(0, -1)}${'x'.repeat(300_000)}`, 'y'.repeat(1_000_000), '\0'.repeat(1_000),
-    `{"log":"${'\\'.repeat(999)}`, '{"log":{"a":1}}', '{"log":"","kubernetes":7}', '{"message":null}', '{"kubernetes":{"namespace_name":[]}}', '[pod/a/istio-proxy] ', '[pod/', '2025-01-30T12:10:13.682034460Z', '2025-01-30T12:10:13.682034460Z stdout F ', '2025-01-30T12:10:13.682034460Z stdout P {"a"',
+    `${text} `,
+    ` ${text}`,
+    `\ufeff${text}`,
+    `${text}\r`,
+    `${text}${text}`,
+    '-',
+    ' ',
+    '\t',
+    '{}',
+    '[]',
+    '{',
+    '[',
+    '""',
+    'null',
+    '0',
+    '{"start_time":',
+    '[2026-11-22T18:46:18.778Z]',
+    '[9999-99-99T99:99:99Z] "GET / HTTP/1.1" 200',
+    JSON_BOMB,
+    `{"a":`.repeat(5_000),
+    `${text.slice(0, -1)}${'x'.repeat(300_000)}`,
+    'y'.repeat(1_000_000),
+    '\0'.repeat(1_000),
+    `{"log":"${'\\'.repeat(999)}`,
+    '{"log":{"a":1}}',
+    '{"log":"","kubernetes":7}',
+    '{"message":null}',
+    '{"kubernetes":{"namespace_name":[]}}',
+    '[pod/a/istio-proxy] ',
+    '[pod/',
+    '2025-01-30T12:10:13.682034460Z',
+    '2025-01-30T12:10:13.682034460Z stdout F ',
+    '2025-01-30T12:10:13.682034460Z stdout P {"a"',
   ]
-  return [...lines.map((line) => Buffer.from(line)), Buffer.from([0xff, 0xfe, 0xfd]), Buffer.from([0xc3]), Buffer.concat([good, Buffer.from([0x80])])]
+  return [
+    ...lines.map((line) => Buffer.from(line)),
+    Buffer.from([0xff, 0xfe, 0xfd]),
+    Buffer.from([0xc3]),
+    Buffer.concat([good, Buffer.from([0x80])]),
+  ]
 }

@@ -86,12 +86,49 @@ spec: {type: ExternalName, externalName: example.com}
 `
 
 const WORKLOADS = [
-  { cluster: 'east', namespace: 'data', name: 'db', kind: 'StatefulSet', serviceAccount: 'legacy-name', labels: { app: 'db' }, owner: '' },
-  { cluster: 'east', namespace: 'default', name: 'lonely', kind: 'Pod', serviceAccount: 'default', labels: { run: 'lonely' }, owner: '' },
-  { cluster: 'east', namespace: 'shop', name: 'nightly', kind: 'CronJob', serviceAccount: 'reports', labels: { job: 'nightly' }, owner: 'ops@example.com' },
-  { cluster: 'east', namespace: 'shop', name: 'orders', kind: 'Deployment', serviceAccount: 'orders', labels: { app: 'orders', version: 'v1' }, owner: 'trade' },
+  {
+    cluster: 'east',
+    namespace: 'data',
+    name: 'db',
+    kind: 'StatefulSet',
+    serviceAccount: 'legacy-name',
+    labels: { app: 'db' },
+    owner: '',
+  },
+  {
+    cluster: 'east',
+    namespace: 'default',
+    name: 'lonely',
+    kind: 'Pod',
+    serviceAccount: 'default',
+    labels: { run: 'lonely' },
+    owner: '',
+  },
+  {
+    cluster: 'east',
+    namespace: 'shop',
+    name: 'nightly',
+    kind: 'CronJob',
+    serviceAccount: 'reports',
+    labels: { job: 'nightly' },
+    owner: 'ops@example.com',
+  },
+  {
+    cluster: 'east',
+    namespace: 'shop',
+    name: 'orders',
+    kind: 'Deployment',
+    serviceAccount: 'orders',
+    labels: { app: 'orders', version: 'v1' },
+    owner: 'trade',
+  },
 ]
-const tcp = (name: string, servicePort: number, workloadPort: number) => ({ name, servicePort, workloadPort, protocol: 'TCP' })
+const tcp = (name: string, servicePort: number, workloadPort: number) => ({
+  name,
+  servicePort,
+  workloadPort,
+  protocol: 'TCP',
+})
 const SERVICES = [
   { cluster: 'east', namespace: 'data', name: 'headless', selector: { app: 'db' }, ports: [tcp('', 5432, 5432)] },
   { cluster: 'east', namespace: 'data', name: 'no-selector', selector: {}, ports: [] },
@@ -100,13 +137,22 @@ const SERVICES = [
     namespace: 'shop',
     name: 'orders',
     selector: { app: 'orders' },
-    ports: [tcp('http', 80, 8080), tcp('admin', 81, 9090), tcp('same', 9100, 9100), tcp('nobody', 82, 0), tcp('text', 83, 8083)],
+    ports: [
+      tcp('http', 80, 8080),
+      tcp('admin', 81, 9090),
+      tcp('same', 9100, 9100),
+      tcp('nobody', 82, 0),
+      tcp('text', 83, 8083),
+    ],
   },
 ]
 
 async function inventory(cluster: string) {
   const { workloads, services } = await readInventory(store.store.reads)
-  return { workloads: workloads.filter((one) => one.cluster === cluster), services: services.filter((one) => one.cluster === cluster) }
+  return {
+    workloads: workloads.filter((one) => one.cluster === cluster),
+    services: services.filter((one) => one.cluster === cluster),
+  }
 }
 
 test('what is declared goes into the store and comes back', async () => {
@@ -119,7 +165,10 @@ test('declared again it is the same; another cluster is separate; a later word w
   expect(await inventory('east')).toEqual({ workloads: WORKLOADS, services: SERVICES })
   await store.file(SOURCE, SHOP, 'west')
   await store.file(SOURCE, SHOP.replace('{app: orders, version: v1}', '{app: orders, version: v2}'), 'west')
-  expect((await inventory('west')).workloads.at(-1)).toMatchObject({ name: 'orders', labels: { app: 'orders', version: 'v2' } })
+  expect((await inventory('west')).workloads.at(-1)).toMatchObject({
+    name: 'orders',
+    labels: { app: 'orders', version: 'v2' },
+  })
   expect((await inventory('east')).workloads.at(-1)).toMatchObject({ labels: { version: 'v1' } })
 })
 
@@ -131,7 +180,11 @@ test('the same objects as JSON, as a List of kubectl, and as a typed list', asyn
   const deployments = items.filter((item) => item.kind === 'Deployment')
   const others = items.filter((item) => item.kind !== 'Deployment')
   // A named port is found by the Pods beside it: both lists come in one file.
-  await store.file(SOURCE, `${JSON.stringify({ kind: 'DeploymentList', items: deployments })}\n---\n${JSON.stringify({ kind: 'List', items: others }, null, 2)}`, 'typed')
+  await store.file(
+    SOURCE,
+    `${JSON.stringify({ kind: 'DeploymentList', items: deployments })}\n---\n${JSON.stringify({ kind: 'List', items: others }, null, 2)}`,
+    'typed',
+  )
   const east = await inventory('east')
   for (const cluster of ['list', 'typed']) {
     const moved = JSON.parse(JSON.stringify(east).replaceAll('"cluster":"east"', `"cluster":"${cluster}"`))
@@ -143,15 +196,35 @@ describe('what is no such file', () => {
   test.each([
     ['broken YAML', 'kind: Service\nmetadata: {name: a\n', 'neither YAML nor JSON'],
     ['a bad indentation', 'kind: Service\n  spec:\n - a', 'neither YAML nor JSON'],
-    ['a bomb of aliases', `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghi'.split('').map((name, n) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[n]}`).join(',')}]`).join('\n')}\n`, 'neither YAML nor JSON'],
+    [
+      'a bomb of aliases',
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghi'
+        .split('')
+        .map((name, n) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[n]}`).join(',')}]`)
+        .join('\n')}\n`,
+      'neither YAML nor JSON',
+    ],
     ['a duplicate key', 'kind: Service\nkind: Pod\n', 'neither YAML nor JSON'],
   ])('%s: a clear error with what to do', async (name, text, message) => {
-    await expect(store.file(SOURCE, text, name)).rejects.toMatchObject({ code: 'bad_objects', message: expect.stringContaining(message), next: expect.stringContaining('kubectl get') })
+    await expect(store.file(SOURCE, text, name)).rejects.toMatchObject({
+      code: 'bad_objects',
+      message: expect.stringContaining(message),
+      next: expect.stringContaining('kubectl get'),
+    })
     expect(await inventory(name)).toEqual({ workloads: [], services: [] })
   })
 
   test('objects without a name are counted as unreadable; other kinds and shapes are passed over', async () => {
-    const text = ['kind: Deployment\nspec: {template: {spec: {}}}', 'kind: Service\nmetadata: 7', 'kind: ConfigMap\nmetadata: {name: c}', 'just text', '[1, 2]', 'null', 'kind: List\nitems: 5', 'kind: Pod\nmetadata: {name: p, labels: [a]}\nspec: {containers: {a: 1}}'].join('\n---\n')
+    const text = [
+      'kind: Deployment\nspec: {template: {spec: {}}}',
+      'kind: Service\nmetadata: 7',
+      'kind: ConfigMap\nmetadata: {name: c}',
+      'just text',
+      '[1, 2]',
+      'null',
+      'kind: List\nitems: 5',
+      'kind: Pod\nmetadata: {name: p, labels: [a]}\nspec: {containers: {a: 1}}',
+    ].join('\n---\n')
     expect(await store.file(SOURCE, text, 'odd')).toMatchObject({ accepted: 1, rejected: 2 })
     expect((await inventory('odd')).workloads).toMatchObject([{ name: 'p', labels: {}, serviceAccount: 'default' }])
   })

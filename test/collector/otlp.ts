@@ -26,7 +26,12 @@ export function toJson(resources: TestResource[]): string {
   return JSON.stringify({
     resourceSpans: resources.map(({ attributes, spans }) => ({
       resource: { attributes: attributeList(attributes) },
-      scopeSpans: [{ scope: { name: 'test' }, spans: spans.map((span) => ({ ...span, attributes: attributeList(span.attributes ?? {}) })) }],
+      scopeSpans: [
+        {
+          scope: { name: 'test' },
+          spans: spans.map((span) => ({ ...span, attributes: attributeList(span.attributes ?? {}) })),
+        },
+      ],
     })),
   })
 }
@@ -35,7 +40,10 @@ export function toJson(resources: TestResource[]): string {
 export function toProtobuf(resources: TestResource[]): Buffer {
   return Buffer.concat(
     resources.map(({ attributes, spans }) =>
-      nested(1, [nested(1, attributesOf(1, attributes)), nested(2, [nested(1, [text(1, 'test')]), ...spans.map((span) => nested(2, spanOf(span)))])]),
+      nested(1, [
+        nested(1, attributesOf(1, attributes)),
+        nested(2, [nested(1, [text(1, 'test')]), ...spans.map((span) => nested(2, spanOf(span)))]),
+      ]),
     ),
   )
 }
@@ -51,7 +59,14 @@ function lengthOf(request: Buffer): Buffer {
   return head
 }
 
-const KINDS = ['SPAN_KIND_UNSPECIFIED', 'SPAN_KIND_INTERNAL', 'SPAN_KIND_SERVER', 'SPAN_KIND_CLIENT', 'SPAN_KIND_PRODUCER', 'SPAN_KIND_CONSUMER']
+const KINDS = [
+  'SPAN_KIND_UNSPECIFIED',
+  'SPAN_KIND_INTERNAL',
+  'SPAN_KIND_SERVER',
+  'SPAN_KIND_CLIENT',
+  'SPAN_KIND_PRODUCER',
+  'SPAN_KIND_CONSUMER',
+]
 
 function spanOf(span: TestSpan): Buffer[] {
   const kind = typeof span.kind === 'string' ? KINDS.indexOf(span.kind) : (span.kind ?? 0)

@@ -12,7 +12,12 @@ afterAll(() => store.close())
 /** A mark that no redaction knows and that is in no line otherwise: what is searched for afterwards. */
 const MARK = 'q7Zk'
 const opaque = (bytes: number) => MARK + randomBytes(bytes).toString('hex')
-const jwt = () => ['eyJhbGciOiJSUzI1NiJ9', `eyJ${MARK}${randomBytes(40).toString('base64url')}`, MARK + randomBytes(30).toString('base64url')].join('.')
+const jwt = () =>
+  [
+    'eyJhbGciOiJSUzI1NiJ9',
+    `eyJ${MARK}${randomBytes(40).toString('base64url')}`,
+    MARK + randomBytes(30).toString('base64url'),
+  ].join('.')
 
 /** Ways in which a secret stands in a line, each with its own secrets. */
 const CARRIED: [string, () => string][] = [
@@ -61,14 +66,29 @@ describe.each(['istio-json', 'istio-text', 'envoy-text', 'otlp-traces'])('reject
   })
 
   test('stay readable: what is no secret is kept', async () => {
-    await store.file(id, 'level=info ts=2026-11-22 msg="listening on 0.0.0.0:8080" service=orders path=/orders/17', `${id} plain`)
-    const [row] = await store.rows<{ line: string }>('SELECT line FROM rejected_line WHERE cluster = {cluster:String}', { cluster: `${id} plain` })
+    await store.file(
+      id,
+      'level=info ts=2026-11-22 msg="listening on 0.0.0.0:8080" service=orders path=/orders/17',
+      `${id} plain`,
+    )
+    const [row] = await store.rows<{ line: string }>(
+      'SELECT line FROM rejected_line WHERE cluster = {cluster:String}',
+      { cluster: `${id} plain` },
+    )
     expect(row?.line).toBe('level=info ts=2026-11-22 msg="listening on 0.0.0.0:8080" service=orders path=/orders/17')
   })
 })
 
 describe('facts', () => {
-  const jsonLine = (changes: Record<string, unknown>) => JSON.stringify({ ...JSON.parse(samplesOf('istio-json').find(({ name }) => name === 'recommended-callee.log:1')!.bytes.toString()), ...changes })
+  const jsonLine = (changes: Record<string, unknown>) =>
+    JSON.stringify({
+      ...JSON.parse(
+        samplesOf('istio-json')
+          .find(({ name }) => name === 'recommended-callee.log:1')!
+          .bytes.toString(),
+      ),
+      ...changes,
+    })
 
   test('hold no query, token, cookie or session id, in any column', async () => {
     const lines = [
@@ -79,10 +99,23 @@ describe('facts', () => {
       jsonLine({ authorization: `Bearer ${jwt()}`, cookie: `a=${opaque(4)}`, 'x-api-key': opaque(9) }),
       jsonLine({ jwt: { sub: 'alice', token: opaque(9), payload: { sub: 'bob', raw: jwt() } } }),
     ]
-    expect(await store.file('istio-json', lines.join('\n'), 'facts')).toMatchObject({ accepted: lines.length, rejected: 0 })
-    for (const table of ['request', 'operation_hour', 'edge_hour', 'ingest_batch', 'rejected_line']) expect(await holding(table)).toEqual([])
-    const paths = await store.rows(`SELECT path, shape, authority, user_subject FROM request WHERE cluster = 'facts' ORDER BY path, user_subject`)
-    expect(paths.map(({ path }) => path)).toEqual(['/a', '/orders/42', '/orders/42', '/orders/42', '/reset/{jwt}', '/shop;jsessionid=/cart'])
+    expect(await store.file('istio-json', lines.join('\n'), 'facts')).toMatchObject({
+      accepted: lines.length,
+      rejected: 0,
+    })
+    for (const table of ['request', 'operation_hour', 'edge_hour', 'ingest_batch', 'rejected_line'])
+      expect(await holding(table)).toEqual([])
+    const paths = await store.rows(
+      `SELECT path, shape, authority, user_subject FROM request WHERE cluster = 'facts' ORDER BY path, user_subject`,
+    )
+    expect(paths.map(({ path }) => path)).toEqual([
+      '/a',
+      '/orders/42',
+      '/orders/42',
+      '/orders/42',
+      '/reset/{jwt}',
+      '/shop;jsessionid=/cart',
+    ])
     expect(paths.map(({ authority }) => authority)).toContain('orders.shop')
   })
 

@@ -33,7 +33,10 @@ describe.each(LINE_SOURCES)('real lines of $id', ({ id }) => {
     const result = await store.file(id, lines.map(({ bytes }) => `${bytes}\n`).join(''), cluster)
     expect(result).toMatchObject({ read: lines.length, accepted: good.length, rejected: bad.length })
     expect(await factsOf(store, cluster)).toEqual(inOrder(good.map(({ expected }) => expected)))
-    const rejects = await store.rows('SELECT reason FROM rejected_line WHERE cluster = {cluster:String} ORDER BY reason', { cluster })
+    const rejects = await store.rows(
+      'SELECT reason FROM rejected_line WHERE cluster = {cluster:String} ORDER BY reason',
+      { cluster },
+    )
     expect(rejects.map(({ reason }) => reason)).toEqual(bad.map(({ expected }) => expected['reject']).sort())
   })
 
@@ -72,30 +75,50 @@ test('a sender is held to its word: its cap, and for whom it may speak', async (
   expect(own).toMatchObject({ accepted: 1, rejected: 0 })
   const foreign = await store.request('istio-json', bytes, { sender: 'bank', cluster: 'foreign', speaksFor: '^bank/' })
   expect(foreign).toMatchObject({ accepted: 0, rejected: 1 })
-  expect(await store.rows(`SELECT reason, sender, line != '' AS kept FROM rejected_line WHERE cluster = 'foreign'`)).toEqual([
-    { reason: 'sender_may_not', sender: 'bank', kept: 1 },
-  ])
+  expect(
+    await store.rows(`SELECT reason, sender, line != '' AS kept FROM rejected_line WHERE cluster = 'foreign'`),
+  ).toEqual([{ reason: 'sender_may_not', sender: 'bank', kept: 1 }])
 })
 
 const shared = (name: string) => fileURLToPath(new URL(`../../../shared/data/istio/${name}`, import.meta.url))
 const withoutShared = !existsSync(shared('waypoint.log'))
 
-test.skipIf(withoutShared)('a recorded waypoint log: every access-log line is a fact, every other line a reject', async () => {
-  const path = shared('waypoint.log')
-  const lines = readFileSync(path, 'utf8').split('\n').filter((line) => line !== '')
-  const access = lines.filter((line) => /^\S+ \[20\d\d-/.test(line))
-  expect(await store.path('istio-text', path, 'waypoint')).toMatchObject({ accepted: access.length, rejected: lines.length - access.length })
-  const calls = access.map((line) => /"(\S+) (\S+) [^"]*" (\d+).*inbound-vip\|(\d+)\|http\|([^.]+\.[^.]+)\.svc\S* \S+ \S+ ([\d.]+):/.exec(line)?.slice(1).join(' '))
-  const stored = await store.rows<{ call: string }>(
-    `SELECT concat(method, ' ', path, ' ', toString(status), ' ', toString(service_port), ' ', destination_service, ' ', replaceOne(toString(source_address), '::ffff:', '')) AS call
+test.skipIf(withoutShared)(
+  'a recorded waypoint log: every access-log line is a fact, every other line a reject',
+  async () => {
+    const path = shared('waypoint.log')
+    const lines = readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+    const access = lines.filter((line) => /^\S+ \[20\d\d-/.test(line))
+    expect(await store.path('istio-text', path, 'waypoint')).toMatchObject({
+      accepted: access.length,
+      rejected: lines.length - access.length,
+    })
+    const calls = access.map((line) =>
+      /"(\S+) (\S+) [^"]*" (\d+).*inbound-vip\|(\d+)\|http\|([^.]+\.[^.]+)\.svc\S* \S+ \S+ ([\d.]+):/
+        .exec(line)
+        ?.slice(1)
+        .join(' '),
+    )
+    const stored = await store.rows<{ call: string }>(
+      `SELECT concat(method, ' ', path, ' ', toString(status), ' ', toString(service_port), ' ', destination_service, ' ', replaceOne(toString(source_address), '::ffff:', '')) AS call
      FROM request WHERE cluster = 'waypoint' AND reporter = 'gateway' AND enforcement_point = 'waypoint' AND decision = 'allowed'`,
-  )
-  expect(stored.map(({ call }) => call).sort()).toEqual(calls.sort())
-})
+    )
+    expect(stored.map(({ call }) => call).sort()).toEqual(calls.sort())
+  },
+)
 
-test.skipIf(withoutShared)('a recorded ztunnel log is no access log of Envoy: all of it is rejected, and says why', async () => {
-  const path = shared('ztunnel.log')
-  const lines = readFileSync(path, 'utf8').split('\n').filter((line) => line !== '').length
-  expect(await store.path('istio-text', path, 'ztunnel')).toMatchObject({ accepted: 0, rejected: lines })
-  expect(await store.rows(`SELECT DISTINCT reason FROM rejected_line WHERE cluster = 'ztunnel'`)).toEqual([{ reason: 'not_an_access_log' }])
-})
+test.skipIf(withoutShared)(
+  'a recorded ztunnel log is no access log of Envoy: all of it is rejected, and says why',
+  async () => {
+    const path = shared('ztunnel.log')
+    const lines = readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '').length
+    expect(await store.path('istio-text', path, 'ztunnel')).toMatchObject({ accepted: 0, rejected: lines })
+    expect(await store.rows(`SELECT DISTINCT reason FROM rejected_line WHERE cluster = 'ztunnel'`)).toEqual([
+      { reason: 'not_an_access_log' },
+    ])
+  },
+)

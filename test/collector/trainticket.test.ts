@@ -1,10 +1,10 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pairSpans } from '../../services/analyzer/spans/pair.ts'
 import { seeded } from './lines.ts'
 import { toCollectorFile, toProtobuf } from './otlp.ts'
 import { openTestStore, type TestStore } from './support.ts'
 import { hasTrainticket, readTrainticket, TRAINTICKET, type Truth, truthOf } from './trainticket.ts'
-import { gzipSync, zstdCompressSync } from 'node:zlib'
 
 interface Calls {
   calls: number
@@ -20,7 +20,11 @@ async function callsOf(store: TestStore): Promise<Calls> {
   )
   const edges = new Map<string, number>()
   for (const { edge, requests } of rows) edges.set(edge, (edges.get(edge) ?? 0) + requests)
-  return { calls: rows.reduce((sum, { requests }) => sum + requests, 0), edges, operations: new Set(rows.map(({ operation }) => operation)) }
+  return {
+    calls: rows.reduce((sum, { requests }) => sum + requests, 0),
+    edges,
+    operations: new Set(rows.map(({ operation }) => operation)),
+  }
 }
 
 describe.skipIf(!hasTrainticket)('120,890 recorded spans of TrainTicket', () => {
@@ -48,7 +52,12 @@ describe.skipIf(!hasTrainticket)('120,890 recorded spans of TrainTicket', () => 
   }
 
   test('the truth, from the file by other means', () => {
-    expect({ spans: truth.spans, calls: truth.calls, edges: truth.edges.size, operations: truth.operations.size }).toEqual({ spans: 120_890, calls: 18_574, edges: 55, operations: 68 })
+    expect({
+      spans: truth.spans,
+      calls: truth.calls,
+      edges: truth.edges.size,
+      operations: truth.operations.size,
+    }).toEqual({ spans: 120_890, calls: 18_574, edges: 55, operations: 68 })
     expect(truth.spans - truth.distinct).toBe(3_296)
   })
 
@@ -65,8 +74,13 @@ describe.skipIf(!hasTrainticket)('120,890 recorded spans of TrainTicket', () => 
   test('in many files, in random order, many spans twice, paired in between: the same calls', async () => {
     const store = await open()
     const random = seeded(5)
-    const one = recorded.resources.flatMap(({ attributes, spans }) => spans.map((span) => ({ attributes, spans: [span] })))
-    const shuffled = one.map((resource) => ({ resource, at: random() })).sort((a, b) => a.at - b.at).map(({ resource }) => resource)
+    const one = recorded.resources.flatMap(({ attributes, spans }) =>
+      spans.map((span) => ({ attributes, spans: [span] })),
+    )
+    const shuffled = one
+      .map((resource) => ({ resource, at: random() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ resource }) => resource)
     const packers = [(bytes: Buffer) => bytes, gzipSync, zstdCompressSync]
     for (let part = 0; part < 6; part++) {
       const from = part * (shuffled.length / 6)

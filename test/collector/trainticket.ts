@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import type { TestResource, TestSpan } from './otlp.ts'
 
-export const TRAINTICKET = fileURLToPath(new URL('../../../shared/data/trainticket/traces.otlp.jsonl.gz', import.meta.url))
+export const TRAINTICKET = fileURLToPath(
+  new URL('../../../shared/data/trainticket/traces.otlp.jsonl.gz', import.meta.url),
+)
 export const hasTrainticket = existsSync(TRAINTICKET)
 
 /** The recorded requests, each parsed, in the file's order. */
@@ -17,13 +19,18 @@ interface Attribute {
   value: { stringValue?: string; intValue?: string | number }
 }
 interface Request {
-  resourceSpans: { resource: { attributes: Attribute[] }; scopeSpans: { spans: (Omit<TestSpan, 'attributes'> & { attributes: Attribute[] })[] }[] }[]
+  resourceSpans: {
+    resource: { attributes: Attribute[] }
+    scopeSpans: { spans: (Omit<TestSpan, 'attributes'> & { attributes: Attribute[] })[] }[]
+  }[]
 }
 
 function resourceOf({ resource, scopeSpans }: Request['resourceSpans'][number]): TestResource {
   const values = (attributes: Attribute[]) =>
     Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue ?? Number(value.intValue)]))
-  const spans = scopeSpans.flatMap(({ spans: list }) => list.map((span) => ({ ...span, attributes: values(span.attributes) })))
+  const spans = scopeSpans.flatMap(({ spans: list }) =>
+    list.map((span) => ({ ...span, attributes: values(span.attributes) })),
+  )
   return { attributes: values(resource.attributes), spans }
 }
 
@@ -41,7 +48,9 @@ export interface Truth {
  * entry's own, else those of a client span that is its parent. Spans that occur twice count once.
  */
 export function truthOf(resources: TestResource[]): Truth {
-  const all = resources.flatMap(({ attributes, spans }) => spans.map((span) => ({ span, service: String(attributes['service.name']) })))
+  const all = resources.flatMap(({ attributes, spans }) =>
+    spans.map((span) => ({ span, service: String(attributes['service.name']) })),
+  )
   const byId = new Map(all.map((entry) => [`${entry.span.traceId}/${entry.span.spanId}`, entry]))
   const truth: Truth = { spans: all.length, distinct: byId.size, calls: 0, edges: new Map(), operations: new Set() }
   for (const { span, service } of byId.values()) {
@@ -55,7 +64,8 @@ export function truthOf(resources: TestResource[]): Truth {
   return truth
 }
 
-const methodOf = (span: TestSpan) => String(span.attributes?.['http.request.method'] ?? /^HTTP ([A-Z]+)$/.exec(span.name)?.[1] ?? '')
+const methodOf = (span: TestSpan) =>
+  String(span.attributes?.['http.request.method'] ?? /^HTTP ([A-Z]+)$/.exec(span.name)?.[1] ?? '')
 
 function routeOf(span: TestSpan): string {
   const route = String(span.attributes?.['http.route'] ?? (span.name.startsWith('/') ? span.name : ''))

@@ -25,10 +25,15 @@ export function nameCalls<Row extends EdgeRow>(rows: readonly Row[], parties: Pa
   const seenByCallee = new Set(
     rows.filter((row) => row.reporter === 'destination').map((row) => parties.destination(row).id),
   )
-  for (const row of rows) {
-    const destination = parties.destination(row)
-    // A caller's own line that does not say who it is: the callee's line tells of the same call.
-    if (row.reporter === 'source' && row.source_evidence === 'none' && seenByCallee.has(destination.id)) continue
+  for (const seen of rows) {
+    const callee = parties.destination(seen)
+    // Whoever logged it between, the callee's line tells of the same call: of a caller's own line that does not say who it
+    // is nothing is left, of a gateway's line the call to the gateway itself.
+    const again = seen.destination_kind === 'internal' && seenByCallee.has(callee.id)
+    if (again && seen.reporter === 'source' && seen.source_evidence === 'none') continue
+    const gateway = again ? parties.gateway(seen) : undefined
+    const destination = gateway ?? callee
+    const row = gateway ? { ...seen, service_port: 0, workload_port: 0 } : seen
     const source = row.unpaired === '' ? parties.source(row) : undefined
     if (source) calls.push({ row, source, destination })
     else count(unattributed, destination.id, row)

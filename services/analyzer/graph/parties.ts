@@ -8,6 +8,8 @@ export interface Parties {
   /** Undefined where nobody named the caller and no address tells. */
   source(row: EdgeRow): GraphNode | undefined
   destination(row: EdgeRow): GraphNode
+  /** The gateway that logged the row, by the identity that it showed; undefined where the line does not tell. */
+  gateway(row: EdgeRow): GraphNode | undefined
 }
 
 /**
@@ -24,16 +26,12 @@ export function createParties(rows: readonly EdgeRow[], inventory: Inventory): P
     (workload) => servicesOf(workload, inventory).map((name) => `${workload.namespace}/${name}`),
     (key, workloads) => preferNamesake(key, workloads),
   )
-  const principalOfService = unique(
-    rows.filter((row) => row.destination_principal !== '' && row.destination_service !== ''),
-    (row) => [row.destination_service],
-    sameIdentity,
+  // A gateway's line names the service behind it beside the gateway's own identity: only callees tell of themselves.
+  const ofThemselves = rows.filter(
+    (row) => row.reporter === 'destination' && row.destination_principal !== '' && row.destination_service !== '',
   )
-  const serviceOfPrincipal = unique(
-    rows.filter((row) => row.destination_principal !== '' && row.destination_service !== ''),
-    (row) => [row.destination_principal],
-    sameService,
-  )
+  const principalOfService = unique(ofThemselves, (row) => [row.destination_service], sameIdentity)
+  const serviceOfPrincipal = unique(ofThemselves, (row) => [row.destination_principal], sameService)
 
   const byPrincipal = (principal: string): GraphNode => {
     const identity = parsePrincipal(principal)
@@ -41,7 +39,7 @@ export function createParties(rows: readonly EdgeRow[], inventory: Inventory): P
     if (workload) return workloadNode(workload.namespace, workload.name, principal)
     const service = serviceOfPrincipal.get(principal)?.destination_service
     const named = service === undefined ? undefined : byService(service, principal)
-    if (named?.kind === 'workload') return named
+    if (named) return named
     return {
       id: principalId(principal),
       kind: 'workload',
@@ -60,6 +58,10 @@ export function createParties(rows: readonly EdgeRow[], inventory: Inventory): P
     return { id: workloadId(namespace, name), kind: 'service', name, namespace, workload: name, cluster: '', principal }
   }
   return {
+    gateway: (row) =>
+      row.reporter === 'gateway' && row.destination_principal !== ''
+        ? byPrincipal(row.destination_principal)
+        : undefined,
     source: (row) => {
       if (row.source_workload !== '')
         return workloadNode(row.source_namespace, row.source_workload, row.source_principal)

@@ -44,7 +44,7 @@ export const SOURCES: Source[] = [
     kind: 'lines',
     begins: '[',
     tells: 'requests: authority, method, path, status, upstream address',
-    cannotTell: 'who called, which service and ports, whether it was refused by policy, users, TLS, traces',
+    cannotTell: 'who called, which service was meant, whether it was refused by policy, users, TLS, traces',
   },
   {
     id: 'otlp-traces',

@@ -21,27 +21,29 @@ SELECT
     principal = '', if(caller_workload != '', 'address', 'none'),
     peer_uri != '' OR length(tls_text) > 1, 'verified', 'claimed') AS source_evidence,
   caller_workload AS source_workload,
-  multiIf(caller_workload != '', pod_namespace, principal != '', splitByChar('/', principal)[3], '') AS source_namespace,
+  multiIf(caller_workload != '', pod_namespace, peer_namespace != '', peer_namespace, principal != '', splitByChar('/', principal)[3], '') AS source_namespace,
   if(reporter = 'source', cluster, '') AS source_cluster,
   -- A caller's sidecar tells the connection that the callee's sees: the two lines are joined by it. Port 0 marks an address
   -- that Envoy took from X-Forwarded-For: a client's claim, never a caller.
   toIPv6OrDefault(multiIf(own_end, upstream_local_host, remote_port = 0, '', remote_host)) AS source_address,
   if(own_end, {port:upstream_local}, remote_port) AS source_port,
 
-  if(startsWith(local_uri, 'spiffe://'), splitByChar(',', substring(local_uri, 10))[1], '') AS destination_principal,
+  local_principal AS destination_principal,
   callee_workload AS destination_workload,
   multiIf(
     callee_workload != '', pod_namespace,
-    NOT external AND position(service, '.') > 0, splitByChar('.', service)[2],
-    local_uri != '', splitByChar('/', local_uri)[5], '') AS destination_namespace,
+    external, '',
+    service = sni_service AND service != '', sni_namespace,
+    position(service, '.') > 0, splitByChar('.', service)[2],
+    local_namespace) AS destination_namespace,
   cluster AS destination_cluster, service AS destination_service,
   toIPv6OrDefault(if(reporter = 'destination', downstream_local_host, {host:upstream_host})) AS destination_address,
   multiIf(
-    side = 'outbound' OR side = 'inbound-vip', toUInt16OrZero(cluster_parts[2]),
+    side = 'outbound' OR side = 'inbound-vip', cluster_port,
     side = 'egress', {port:upstream_host},
-    asked_host = '', 0, toUInt16OrZero(sni_parts[2])) AS service_port,
+    asked_host = '', 0, sni_port) AS service_port,
   multiIf(
-    side = 'inbound', toUInt16OrZero(cluster_parts[2]),
+    side = 'inbound', cluster_port,
     reporter = 'destination', {port:downstream_local},
     {port:upstream_host}) AS workload_port,
   authority_name AS authority,
@@ -92,10 +94,12 @@ FROM (
     if(reporter = 'destination', pod_workload, '') AS callee_workload,
     -- A certificate that the callee's own proxy verified; the header's last element only where that proxy terminated TLS itself.
     multiIf(
-      startsWith(peer_uri, 'spiffe://'), splitByChar(',', substring(peer_uri, 10))[1],
+      peer_principal != '', peer_principal,
       reporter = 'destination' AND length(xfcc) > 1, extract(splitByString(',By=', xfcc)[-1], '(?i)(?:^|;)URI=spiffe://([^;,"]*)'), '') AS principal,
     multiIf(
       side = 'egress', if(authority_name != '', {host:authority_name}, if(sni_text = '-', '', sni_text)),
+      asked_host = '', '',
+      asked_host = sni_host, sni_service,
       position(asked_host, '.svc') > 0, substring(asked_host, 1, position(asked_host, '.svc') - 1), asked_host) AS service,
     side = 'egress' OR (side = 'outbound' AND position(asked_host, '.svc') = 0 AND position(asked_host, '.mesh') = 0) AS external,
     reporter = 'source' AND upstream_local_host != '' AS own_end,
@@ -123,28 +127,36 @@ FROM (
         startsWith(side, 'inbound') AND side != 'inbound-vip', 'destination',
         side = 'outbound' OR side = 'egress',
           if(upstream_local_host != '' AND (upstream_local_host = downstream_local_host OR (remote_port != 0 AND remote_host != upstream_local_host)), 'gateway', 'source'),
-        side = '' AND length(sni_parts) >= 4, 'destination',
+        side = '' AND sni_host != '', 'destination',
         'gateway') AS reporter,
       -- The server name is the client's to choose: it is not taken for the callee where it contradicts the proxy's own namespace.
       multiIf(
-        side = 'outbound' OR side = 'inbound-vip', cluster_parts[4],
-        length(sni_parts) < 4, '',
-        (pod_namespace != '' AND pod_namespace != splitByChar('.', sni_parts[4])[2])
-          OR (length(local_uri) > 1 AND position(local_uri, concat('/ns/', splitByChar('.', sni_parts[4])[2], '/')) = 0), '',
-        sni_parts[4]) AS asked_host
+        side = 'outbound' OR side = 'inbound-vip', cluster_host,
+        sni_host = '', '',
+        (pod_namespace != '' AND pod_namespace != sni_namespace) OR (length(local_uri) > 1 AND local_namespace != sni_namespace), '',
+        sni_host) AS asked_host
     FROM (
       SELECT
         *,
         parseDateTime64BestEffortOrNull(start_time, 6, 'UTC') AS parsed_time,
-        splitByChar('|', upstream_cluster) AS cluster_parts,
+        extract(upstream_cluster, '^([^|]*)[|][^|]*[|][^|]*[|]') AS cluster_side,
         multiIf(
-          length(cluster_parts) >= 4, cluster_parts[1],
+          cluster_side != '', cluster_side,
           length(upstream_cluster) <= 1, '',
           startsWith(upstream_cluster, 'Inbound') OR upstream_cluster = 'local_app', 'inbound-other',
           startsWith(upstream_cluster, 'Passthrough') OR startsWith(upstream_cluster, 'BlackHole'), 'egress',
           startsWith(upstream_cluster, 'outbound_.'), 'transit', '') AS side,
+        toUInt16OrZero(extract(upstream_cluster, '^[^|]*[|]([0-9]+)[|]')) AS cluster_port,
+        extract(upstream_cluster, '^[^|]*[|][^|]*[|][^|]*[|](.*)') AS cluster_host,
         -- `outbound_.80_.subset_.orders.shop.svc.cluster.local`: the service port and host that the caller's proxy asked for.
-        if(startsWith(sni_text, 'outbound_.'), splitByString('_.', sni_text), []) AS sni_parts,
+        extract(sni_text, '^outbound_[.][0-9]*_[.][^_]*_[.](.+)') AS sni_host,
+        toUInt16OrZero(extract(sni_text, '^outbound_[.]([0-9]+)_')) AS sni_port,
+        extract(sni_host, '^[^.]+[.]([^.]+)') AS sni_namespace,
+        replaceRegexpOne(sni_host, '[.]svc.*', '') AS sni_service,
+        extract(peer_uri, '^spiffe://([^,]+)') AS peer_principal,
+        extract(peer_uri, '^spiffe://[^/,]+/ns/([^/,]+)') AS peer_namespace,
+        extract(local_uri, '^spiffe://([^,]+)') AS local_principal,
+        extract(local_uri, '^spiffe://[^/,]+/ns/([^/,]+)') AS local_namespace,
         {host:downstream_remote} AS remote_host, {port:downstream_remote} AS remote_port, if(upstream_local = '-', '', {host:upstream_local}) AS upstream_local_host,
         {host:downstream_local} AS downstream_local_host,
         lower(if(authority_text = '-', '', substring(authority_text, position(authority_text, '@') + 1))) AS authority_name,

@@ -26,11 +26,11 @@ FROM (
   SELECT
     *,
     untuple(JSONExtract(text, 'Tuple(
-      start_time String, method String, path String, original_path String, protocol String, response_code String, response_flags String, response_code_details String, connection_termination_details String,
-      bytes_received UInt64, bytes_sent UInt64, duration UInt64, x_forwarded_for String, user_agent String, request_id String, authority String,
-      upstream_host String, upstream_cluster String, upstream_local_address String, downstream_local_address String, downstream_remote_address String,
-      downstream_direct_remote_address String, requested_server_name String, source_principal String, destination_principal String,
-      x_forwarded_client_cert String, traceparent String, tls_version String, certificate_hash String, certificate_end String, grpc_status String,
+      start_time String, method LowCardinality(String), path String, original_path String, protocol LowCardinality(String), response_code LowCardinality(String), response_flags LowCardinality(String), response_code_details LowCardinality(String), connection_termination_details String,
+      bytes_received UInt64, bytes_sent UInt64, duration UInt64, x_forwarded_for String, user_agent String, request_id String, authority LowCardinality(String),
+      upstream_host String, upstream_cluster LowCardinality(String), upstream_local_address String, downstream_local_address LowCardinality(String), downstream_remote_address String,
+      downstream_direct_remote_address String, requested_server_name LowCardinality(String), source_principal LowCardinality(String), destination_principal LowCardinality(String),
+      x_forwarded_client_cert String, traceparent String, tls_version LowCardinality(String), certificate_hash String, certificate_end String, grpc_status LowCardinality(String),
       jwt String, rbac String)')) AS f
   FROM ({unwrap})
 )
