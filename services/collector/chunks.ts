@@ -4,6 +4,7 @@ import { frameEnds } from './protobuf.ts'
 export const CHUNK_BYTES = 64 << 20
 
 export interface Chunk {
+  /** Valid until the next chunk is asked for: the memory is used again, since fresh pages cost more than the copy. */
   bytes: Buffer
   /** Position behind the chunk, in unpacked bytes of the input. */
   end: number
@@ -28,7 +29,7 @@ export async function* chunks(
   sizeMax = CHUNK_BYTES,
 ): AsyncGenerator<Chunk> {
   let position = 0
-  let buffer = Buffer.allocUnsafe(sizeMax)
+  const buffer = Buffer.allocUnsafe(sizeMax)
   let used = 0
   for await (const part of bytes) {
     let rest = part
@@ -45,12 +46,9 @@ export async function* chunks(
       const end = cut(buffer)
       const whole = end === 0 ? used : end
       position += whole
-      const chunk = buffer.subarray(0, whole)
-      // A new buffer: the chunk just yielded may still be on its way to the spool.
-      const next = Buffer.allocUnsafe(sizeMax)
-      used = buffer.copy(next, 0, whole, used)
-      buffer = next
-      yield { bytes: chunk, end: position, torn: end === 0 }
+      yield { bytes: buffer.subarray(0, whole), end: position, torn: end === 0 }
+      buffer.copyWithin(0, whole, used)
+      used -= whole
     }
   }
   const whole = cut(buffer.subarray(0, used))

@@ -112,7 +112,7 @@ export function render(sql: string, topology: Topology): string {
     .replaceAll('{on_cluster}', cluster ? `ON CLUSTER \`${cluster}\`` : '')
     .replaceAll(
       '{dedup}',
-      `${cluster ? 'replicated' : 'non_replicated'}_deduplication_window = ${DEDUPLICATION_WINDOW}`,
+      `${cluster ? 'replicated' : 'non_replicated'}_deduplication_window = ${DEDUPLICATION_WINDOW}, auto_statistics_types = ''`,
     )
 }
 

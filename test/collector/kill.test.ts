@@ -32,10 +32,15 @@ async function runChild(args: string[], delayMs: number | undefined): Promise<Ru
   const child: ChildProcess = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   let errors = ''
-  child.stderr?.on('data', (bytes) => (errors += bytes))
-  const opened = new Promise<void>((resolve) =>
-    child.stdout?.on('data', (bytes) => (output += bytes).includes('open') && resolve()),
-  )
+  child.stderr?.on('data', (bytes) => {
+    errors += bytes
+  })
+  const opened = new Promise<void>((resolve) => {
+    child.stdout?.on('data', (bytes) => {
+      output += bytes
+      if (output.includes('open')) resolve()
+    })
+  })
   const ended = new Promise<[number | null, string | null]>((resolve) =>
     child.once('exit', (code, signal) => resolve([code, signal])),
   )

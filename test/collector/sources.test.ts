@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { findSource, SOURCES } from '../../services/collector/sources/index.ts'
+import { RECOMMENDED_JSON } from '../lab/log-formats.ts'
 import { factsOf, inOrder, isReject, samplesOf, sourceDir } from './facts.ts'
 import { openTestStore, type TestStore } from './support.ts'
 
@@ -122,3 +124,11 @@ test.skipIf(withoutShared)(
     ])
   },
 )
+
+test('the README of istio-json gives the format that the lab’s Envoys write', () => {
+  const readme = readFileSync(new URL('README.md', sourceDir('istio-json')), 'utf8')
+  const yaml = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  const config = parse(yaml) as { meshConfig: { accessLogEncoding: string; accessLogFormat: string } }
+  expect(config.meshConfig.accessLogEncoding).toBe('JSON')
+  expect(JSON.parse(config.meshConfig.accessLogFormat)).toEqual(RECOMMENDED_JSON)
+})
