@@ -1,4 +1,10 @@
-import { dirtyMinutes, type MinuteRange, markPaired, writeCalls } from '../../store/queries/spans.ts'
+import {
+  childMinutesOfLongSpans,
+  dirtyMinutes,
+  type MinuteRange,
+  markPaired,
+  writeCalls,
+} from '../../store/queries/spans.ts'
 import type { Store } from '../../store/store.ts'
 
 /** Minutes that one statement pairs: bounds its memory (a minute of 270,000 spans takes some 0.4 s). */
@@ -14,9 +20,8 @@ const MINUTE_MS = 60_000
  */
 export async function pairSpans(store: Store): Promise<number> {
   const dirty = await dirtyMinutes(store.jobs)
-  const minutes = [...new Set(dirty.flatMap(({ minute }) => [minute - MINUTE_MS, minute, minute + MINUTE_MS]))].sort(
-    (a, b) => a - b,
-  )
+  const around = dirty.flatMap(({ minute }) => [minute - MINUTE_MS, minute, minute + MINUTE_MS])
+  const minutes = [...new Set([...around, ...(await childMinutesOfLongSpans(store.jobs, dirty))])].sort((a, b) => a - b)
   for (const range of ranges(minutes)) await writeCalls(store.jobs, range)
   await markPaired(store.jobs, dirty)
   return minutes.length

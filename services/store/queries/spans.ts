@@ -25,6 +25,29 @@ export async function dirtyMinutes(client: ClickHouseClient): Promise<DirtyMinut
   )
 }
 
+/**
+ * Minutes that hold children of long spans of the given minutes. A long span is exported when it ends, after its children
+ * were paired without it.
+ */
+export async function childMinutesOfLongSpans(client: ClickHouseClient, minutes: DirtyMinute[]): Promise<number[]> {
+  if (minutes.length === 0) return []
+  const rows = await query<{ minute: number }>(
+    client,
+    `SELECT DISTINCT toUnixTimestamp(toStartOfMinute(child.time)) * 1000 AS minute FROM span AS child
+     WHERE toStartOfMinute(child.time) >= fromUnixTimestamp({first:UInt32}) AND toStartOfMinute(child.time) < fromUnixTimestamp({last:UInt32}) + INTERVAL 1 DAY
+       AND parent_key IN (
+         SELECT span_key FROM span AS long
+         WHERE toUnixTimestamp(toStartOfMinute(long.time)) IN {minutes:Array(UInt32)} AND duration_us > 60000000)`,
+    {
+      first: Math.min(...minutes.map(({ minute }) => minute)) / 1000,
+      last: Math.max(...minutes.map(({ minute }) => minute)) / 1000,
+      minutes: minutes.map(({ minute }) => minute / 1000),
+    },
+    'jobs',
+  )
+  return rows.map(({ minute }) => minute)
+}
+
 export async function markPaired(client: ClickHouseClient, minutes: DirtyMinute[]): Promise<void> {
   if (minutes.length === 0) return
   await run(
