@@ -78,3 +78,35 @@ FROM operation_hour
 GROUP BY hour, cluster, destination_namespace, destination_workload, destination_service, destination_principal, destination_address, destination_kind,
   source_cluster, source_namespace, source_workload, source_principal, source_address, source_evidence, reporter, service_port, workload_port,
   protocol, mtls;
+
+-- And by the day: a window's whole days are read from here, its ends by the hour, so a month costs what a day does.
+-- ORDER BY: as edge_hour.
+CREATE TABLE IF NOT EXISTS edge_day {on_cluster} (
+  day Date CODEC(ZSTD(1)),
+  cluster LowCardinality(String), destination_namespace LowCardinality(String), destination_workload LowCardinality(String),
+  destination_service LowCardinality(String), destination_principal LowCardinality(String), destination_address IPv6 CODEC(ZSTD(1)),
+  destination_kind Enum8('internal' = 0, 'external' = 1),
+  source_cluster LowCardinality(String), source_namespace LowCardinality(String), source_workload LowCardinality(String),
+  source_principal LowCardinality(String), source_address IPv6 CODEC(ZSTD(1)),
+  source_evidence Enum8('none' = 0, 'claimed' = 1, 'address' = 2, 'joined' = 3, 'verified' = 4),
+  reporter Enum8('flow' = 0, 'span' = 1, 'source' = 2, 'gateway' = 3, 'destination' = 4),
+  service_port UInt16, workload_port UInt16, protocol Enum8('unknown' = 0, 'http' = 1, 'grpc' = 2, 'tcp' = 3),
+  mtls Enum8('unknown' = 0, 'no' = 1, 'yes' = 2),
+  requests SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)), denied SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+  first_seen SimpleAggregateFunction(min, DateTime64(6, 'UTC')) CODEC(ZSTD(1)), last_seen SimpleAggregateFunction(max, DateTime64(6, 'UTC')) CODEC(ZSTD(1))
+) ENGINE = {engine:AggregatingMergeTree}
+PARTITION BY toYYYYMM(day)
+ORDER BY (destination_service, destination_workload, source_principal, source_workload, day, cluster, destination_namespace, destination_principal,
+  destination_address, destination_kind, source_cluster, source_namespace, source_address, source_evidence, reporter, service_port, workload_port,
+  protocol, mtls)
+SETTINGS {dedup};
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS edge_day_of_edge {on_cluster} TO edge_day AS
+SELECT
+  toDate(hour) AS day, cluster, destination_namespace, destination_workload, destination_service, destination_principal, destination_address, destination_kind,
+  source_cluster, source_namespace, source_workload, source_principal, source_address, source_evidence, reporter, service_port, workload_port,
+  protocol, mtls, sum(requests) AS requests, sum(denied) AS denied, min(first_seen) AS first_seen, max(last_seen) AS last_seen
+FROM edge_hour
+GROUP BY day, cluster, destination_namespace, destination_workload, destination_service, destination_principal, destination_address, destination_kind,
+  source_cluster, source_namespace, source_workload, source_principal, source_address, source_evidence, reporter, service_port, workload_port,
+  protocol, mtls;

@@ -61,15 +61,22 @@ function iso(time: string): string {
 
 const within = (column: string) => `${column} >= {since:DateTime('UTC')} AND ${column} < {until:DateTime('UTC')}`
 
-/** The edges of a window: reads the rollups only, so its cost does not grow with the requests. */
+/** The same rows of the window's whole days and of the hours at its ends, for `FROM … AS r`. */
+const EDGE_PARTS = `(
+  SELECT ${ENDS}, requests, denied, first_seen, last_seen FROM edge_day WHERE day >= {first_day:Date} AND day < {last_day:Date}
+  UNION ALL
+  SELECT ${ENDS}, requests, denied, first_seen, last_seen FROM edge_hour
+  WHERE ${within('hour')} AND NOT (toDate(hour) >= {first_day:Date} AND toDate(hour) < {last_day:Date}))`
+
+/** The edges of a window: reads the rollups only, whole days by the day, so its cost grows neither with requests nor with hours. */
 export async function edgeRows(client: ClickHouseClient, window: Window): Promise<EdgeRow[]> {
   return await query<EdgeRow>(
     client,
-    `SELECT ${ENDS}, '' AS unpaired, ${SUMS} FROM edge_hour AS r WHERE ${within('hour')} GROUP BY ${ENDS}
+    `SELECT ${ENDS}, '' AS unpaired, ${SUMS} FROM ${EDGE_PARTS} AS r GROUP BY ${ENDS}
      UNION ALL
      SELECT ${SPAN_ENDS}, unpaired, ${SPAN_SUMS} FROM span_call AS c FINAL WHERE ${within('minute')}
      GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol HAVING requests > 0`,
-    bounds(window),
+    { ...bounds(window), ...wholeDays(window) },
   )
 }
 
@@ -102,4 +109,14 @@ export async function storedWindow(client: ClickHouseClient): Promise<Window | u
 function bounds(window: Window): { since: string; until: string } {
   const text = (time: string) => new Date(time).toISOString().slice(0, 19).replace('T', ' ')
   return { since: text(window.since), until: text(window.until) }
+}
+
+const DAY_MS = 86_400_000
+
+/** The whole UTC days of a window, half-open; the same day twice where it holds none. */
+function wholeDays(window: Window): { first_day: string; last_day: string } {
+  const first = Math.ceil(Date.parse(window.since) / DAY_MS)
+  const last = Math.max(first, Math.floor(Date.parse(window.until) / DAY_MS))
+  const text = (day: number) => new Date(day * DAY_MS).toISOString().slice(0, 10)
+  return { first_day: text(first), last_day: text(last) }
 }
