@@ -88,6 +88,16 @@ describe('a registered sender', () => {
       expect((await api.app.inject({ url: path, headers: { authorization: `Bearer ${token}` } })).statusCode).toBe(401)
   })
 
+  test('speaks for its workloads only with spans, too', async () => {
+    const token = await register('tracer', { sources: ['otlp-traces'], workloads: ['shop/web'] })
+    const answer = await api.send('otlp-traces', callLine('web', 'orders'), token)
+    // The caller's span is its own to tell, the callee's is not.
+    expect(answer.json()).toMatchObject({ read: 2, accepted: 1, rejected: 1 })
+    expect(
+      await api.rows("SELECT reason, count() AS n FROM rejected_line WHERE sender = 'tracer' GROUP BY reason"),
+    ).toEqual([{ reason: 'sender_may_not', n: 1 }])
+  })
+
   test('speaks for its workloads only: the rest is rejected as sender_may_not', async () => {
     const token = await register('payments', { workloads: ['payments/*'] })
     const body = [

@@ -1,6 +1,6 @@
 -- OTLP/JSON: one ExportTraceServiceRequest a line. Only the branches that are used are named; the rest is skipped while parsing.
 SELECT
-  batch, sender, cluster, evidence_cap, head, line_reject,
+  batch, sender, cluster, evidence_cap, speaks_for, head, line_reject,
   r.resource.attributes.key AS resource_keys,
   arrayMap(v -> if(v.stringValue != '', v.stringValue, v.intValue), r.resource.attributes.value) AS resource_values,
   s.traceId AS trace_text, s.spanId AS span_text, s.parentSpanId AS parent_text, s.name AS name, s.kind AS kind_text,
@@ -8,7 +8,7 @@ SELECT
   s.attributes.key AS keys, arrayMap(v -> if(v.stringValue != '', v.stringValue, v.intValue), s.attributes.value) AS values
 FROM (
   SELECT
-    batch, sender, cluster, evidence_cap,
+    batch, sender, cluster, evidence_cap, speaks_for,
     JSONExtract(line, 'Tuple(resourceSpans Array(Tuple(
       resource Tuple(attributes Array(Tuple(key String, value Tuple(stringValue String, intValue String)))),
       scopeSpans Array(Tuple(spans Array(Tuple(

@@ -17,6 +17,7 @@ FROM (
       length(trace_id) != 16 OR trace_id = unhex('00000000000000000000000000000000') OR (length(trace_text) = 32 AND NOT match(trace_text, '^[0-9a-fA-F]+$')), 'bad_trace_id',
       length(span_id) != 8 OR span_id = unhex('0000000000000000') OR (length(span_text) = 16 AND NOT match(span_text, '^[0-9a-fA-F]+$')), 'bad_span_id',
       service = '', 'no_service_name',
+      speaks_for != '' AND NOT match(concat(namespace, '/', workload), speaks_for), 'sender_may_not',
       start_ns = 0, 'bad_time',
       time > now() + INTERVAL 1 DAY, 'time_in_future',
       time < toDateTime64('2010-01-01 00:00:00', 6, 'UTC'), 'time_too_old',

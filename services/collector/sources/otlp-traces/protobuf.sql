@@ -1,7 +1,7 @@
 -- OTLP/protobuf: the bytes of one or more ExportTraceServiceRequest after one another, which protobuf reads as one.
 -- (opentelemetry-proto, collector/trace/v1/trace_service.proto and trace/v1/trace.proto)
 SELECT
-  batch, sender, cluster, evidence_cap, '' AS head, '' AS line_reject,
+  batch, sender, cluster, evidence_cap, speaks_for, '' AS head, '' AS line_reject,
   r.resource.attributes.key AS resource_keys,
   arrayMap(v -> if(v.string_value != '', v.string_value, toString(v.int_value)), r.resource.attributes.value) AS resource_values,
   s.trace_id AS trace_text, s.span_id AS span_text, s.parent_span_id AS parent_text, s.name AS name, toString(s.kind) AS kind_text,
