@@ -52,3 +52,13 @@ export interface Unattributed {
   reason: 'root' | 'unpaired' | 'unknown'
   requests: number
 }
+
+/** How a graph was cut to what a person can read. */
+export interface Grouping {
+  total_nodes: number
+  shown_nodes: number
+  total_edges: number
+  shown_edges: number
+  by: 'none' | 'namespace'
+  groups: string[]
+}

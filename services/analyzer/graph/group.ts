@@ -1,15 +1,5 @@
 import { EVIDENCE } from '../../model/evidence.ts'
-import type { Graph, GraphEdge, GraphNode } from '../../model/graph.ts'
-
-/** How a graph was cut to what a person can read. */
-export interface Grouping {
-  total_nodes: number
-  shown_nodes: number
-  total_edges: number
-  shown_edges: number
-  by: 'none' | 'namespace'
-  groups: string[]
-}
+import type { Graph, GraphEdge, GraphNode, Grouping } from '../../model/graph.ts'
 
 /** A screen never gets more; beyond, namespaces stand for their members. */
 export const NODES_MAX = 150

@@ -1,18 +1,9 @@
 import type { Evidence } from '../../../services/model/evidence.ts'
-import type { Graph } from '../../../services/model/graph.ts'
+import type { Graph, Grouping } from '../../../services/model/graph.ts'
 import type { Granularity, Permission } from '../../../services/model/permission.ts'
 import type { ReplayResult } from '../../../services/model/replay.ts'
 
 /** The answers of the API as the screens read them. Fields that a newer server adds are ignored. */
-
-export interface Grouping {
-  total_nodes: number
-  shown_nodes: number
-  total_edges: number
-  shown_edges: number
-  by: 'none' | 'namespace'
-  groups: string[]
-}
 
 export type GraphAnswer = Graph & { grouping: Grouping }
 
