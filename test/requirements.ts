@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { hasPrometheus } from './collector/metrics/prometheus.ts'
 import { labBinary } from './lab/setup.ts'
 
 /** Something outside of npm that tests need; without it they are skipped, unless its variable is 1. */
@@ -47,6 +48,12 @@ export const REQUIREMENTS: Requirement[] = [
     variable: 'CINCH_REQUIRE_COMPOSE',
     how: 'apt-get install docker-compose; docker-compose.yml is validated with it',
     present: () => composeCommand() !== undefined,
+  },
+  {
+    what: 'Prometheus',
+    variable: 'CINCH_REQUIRE_PROMETHEUS',
+    how: 'apt-get install prometheus; it scrapes, and writes on to Cinch, in a test',
+    present: hasPrometheus,
   },
 ]
 

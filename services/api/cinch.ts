@@ -8,23 +8,31 @@ import { nameCalls } from '../analyzer/graph/calls.ts'
 import { buildGraph } from '../analyzer/graph/graph.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
 import { createParties } from '../analyzer/graph/parties.ts'
+import { countMetrics } from '../analyzer/metrics/count.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
+import type { Hold } from '../collector/budget.ts'
 import { type Committer, createCommitter, type Recovery } from '../collector/commit.ts'
+import { createGatherer, type Gatherer, type GathererOptions } from '../collector/gather.ts'
 import { type IngestResult, ingest, ingestRequest, type Progress } from '../collector/ingest.ts'
 import type { Input } from '../collector/input.ts'
+import { type Observer, SILENT } from '../collector/observe.ts'
 import { type Origin, operator } from '../collector/origin.ts'
+import { type Follower, follow } from '../collector/receivers/follow.ts'
+import { signalOf, submitRaw } from '../collector/receivers/raw.ts'
 import { createSenders, type Senders } from '../collector/senders.ts'
-import { findSource, SOURCES } from '../collector/sources/index.ts'
+import { findSource } from '../collector/sources/index.ts'
 import type { Graph } from '../model/graph.ts'
 import type { ObservedOperation } from '../model/operation.ts'
 import type { ReplayResult } from '../model/replay.ts'
 import { migrate } from '../store/migrate.ts'
-import { sourceStates } from '../store/queries/batches.ts'
 import { readInventory } from '../store/queries/inventory.ts'
 import { rejectReasons, rejects } from '../store/queries/rejects.ts'
 import { edgeRows, operationRows, storedWindow, type Window } from '../store/queries/rollups.ts'
+import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
+import { type CompletenessAnswer, completeness, withMetricEdges } from './completeness.ts'
 import { type Doctor, examine } from './doctor.ts'
+import { createFreshness, type SourceListing } from './freshness.ts'
 import { type AskedWindow, resolveWindow } from './window.ts'
 
 export type GenerateRequest = { target: string; window: AskedWindow } & Omit<GenerateOptions, 'window'>
@@ -34,9 +42,17 @@ export interface Cinch {
   migrated: number[]
   /** What became of chunks that earlier processes left in the spool. */
   recovered: Recovery
-  sources(): Promise<SourceListing[]>
+  /** Sources, what came of them, and who has fallen silent. @param nowMs for tests */
+  sources(nowMs?: number): Promise<SourceListing[]>
+  /** Follows files of lines until it is stopped. */
+  follow(source: string, cluster: string, patterns: string[], note: (text: string) => void): Promise<Follower>
   ingest(source: string, cluster: string, input: Input, progress?: Progress): Promise<IngestResult>
-  ingestRequest(source: string, origin: Origin, body: Buffer): Promise<IngestResult>
+  /** Stores what came in one request; `hold` is the memory of the body where that was taken already; given back here. */
+  ingestRequest(source: string, origin: Origin, body: Buffer, hold?: Hold): Promise<IngestResult>
+  /** What receivers hand requests to; opened when it is first asked for. */
+  gatherer(): Promise<Gatherer>
+  /** Brings what was taken into the store, or leaves it in the spool. Before the store is closed. */
+  close(): Promise<void>
   /** The graph with the operations of every edge. */
   graph(window: AskedWindow): Promise<Graph>
   /** The graph without operations: what a screen asks for first. */
@@ -46,22 +62,13 @@ export interface Cinch {
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
   rejects(source: string, limit: number): Promise<RejectListing>
   doctor(source: string): Promise<Doctor>
+  /** Access logs held against the proxies' request counters, by callee and hour. */
+  completeness(window: AskedWindow): Promise<CompletenessAnswer>
   /** Brings what is derived up to date with what was loaded. Resolves when it is; calls that overlap share one run. */
   analyze(): Promise<void>
   senders: Senders
-}
-
-export interface SourceListing {
-  id: string
-  aliases: string[]
-  title: string
-  tells: string
-  cannot_tell: string
-  facts: number
-  rejected: number
-  first_seen: string
-  last_seen: string
-  senders: string[]
+  /** Whom receivers tell what they do. */
+  observe: Observer
 }
 
 export interface RejectListing {
@@ -69,63 +76,112 @@ export interface RejectListing {
   lines: Awaited<ReturnType<typeof rejects>>
 }
 
+export interface CinchOptions {
+  /** Bounds of what waits for the store; the defaults are in `collector/group-commit.ts`. */
+  gatherer?: GathererOptions
+  /** Whom the collector tells what it does. */
+  observe?: Observer
+  /** Runs a job of the analyzer, timed and traced. */
+  job?: (name: string, work: () => Promise<unknown>) => Promise<unknown>
+}
+
 /** Brings the store up to date, finishes what an earlier process left, and gives the uses of it. */
-export async function openCinch(store: Store): Promise<Cinch> {
+export async function openCinch(store: Store, options: CinchOptions = {}): Promise<Cinch> {
   const migrated = await migrate(store)
-  const committer = createCommitter(store)
+  const observe = options.observe ?? SILENT
+  observe.gauge(
+    { name: 'cinch.spool.size', unit: 'By', description: 'Bytes in the spool that wait for the store.' },
+    () => spoolBytes(store.dataDir),
+  )
+  const job = options.job ?? ((_name, work) => work())
+  const committer = createCommitter(store, observe)
   const recovered = await committer.recover()
-  const analyze = sharing(async () => void (await pairSpans(store)))
+  const analyze = sharing(async () => {
+    await job('pair_spans', () => pairSpans(store))
+    await job('count_metrics', () => countMetrics(store))
+  })
   await analyze()
   return {
     migrated,
     recovered,
     analyze,
+    observe,
     senders: createSenders(store),
-    ...ingestion(store, committer, analyze),
+    follow: async (source, cluster, patterns, note) =>
+      await follow({
+        store,
+        committer,
+        source: findSource(source),
+        origin: operator(cluster),
+        patterns,
+        note,
+        observe,
+      }),
+    ...ingestion(store, committer, analyze, options.gatherer),
     ...questions(store),
   }
 }
+
+type Ingestion = 'ingest' | 'ingestRequest' | 'gatherer' | 'close'
 
 function ingestion(
   store: Store,
   committer: Committer,
   analyze: () => Promise<void>,
-): Pick<Cinch, 'ingest' | 'ingestRequest'> {
+  options?: GathererOptions,
+): Pick<Cinch, Ingestion> {
+  let opened: Promise<Gatherer> | undefined
+  const gatherer = () => {
+    opened ??= createGatherer(store, committer, options).catch((error: unknown) => {
+      // Asked again, it is tried again: the store may be there by then.
+      opened = undefined
+      throw error
+    })
+    return opened
+  }
   return {
+    gatherer,
+    close: async () => await (await opened)?.close(),
     ingest: async (source, cluster, input, progress) => {
       const result = await ingest(store, committer, findSource(source), operator(cluster), input, progress)
       await analyze()
       return result
     },
-    ingestRequest: async (source, origin, body) =>
-      await ingestRequest(store, committer, findSource(source), origin, body),
+    ingestRequest: async (id, origin, body, given) => {
+      const source = findSource(id)
+      const hold = given ?? (await gatherer()).admit(origin.sender, signalOf(source))
+      if (!given) hold.grow(body.length)
+      if (source.kind !== 'objects') return await submitRaw(await gatherer(), source, origin, body, hold)
+      return await ingestRequest(store, committer, source, origin, body).finally(() => hold.release())
+    },
   }
 }
 
 function questions(
   store: Store,
-): Omit<Cinch, 'migrated' | 'recovered' | 'analyze' | 'senders' | 'ingest' | 'ingestRequest'> {
+): Omit<Cinch, 'migrated' | 'recovered' | 'analyze' | 'senders' | 'observe' | 'follow' | Ingestion> {
   const named = async <Row extends Parameters<typeof nameCalls>[0][number]>(
     asked: AskedWindow,
     rowsOf: (window: Window) => Promise<Row[]>,
   ) => {
-    const window = resolveWindow(asked, await storedWindow(store.reads))
+    const window = resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))
     const [rows, inventory] = await Promise.all([rowsOf(window), readInventory(store.reads)])
-    return { window, inventory, calls: nameCalls(rows, createParties(rows, inventory)) }
+    const parties = createParties(rows, inventory)
+    return { window, inventory, parties, calls: nameCalls(rows, parties) }
   }
   const operations = async (asked: AskedWindow) => {
-    const { window, inventory, calls } = await named(asked, (range) => operationRows(store.reads, range))
-    return { window, inventory, operations: observedOperations(calls.calls), calls }
+    const { window, inventory, parties, calls } = await named(asked, (range) => operationRows(store.reads, range))
+    return { window, inventory, parties, operations: observedOperations(calls.calls), calls }
   }
   return {
-    sources: async () => listSources(await sourceStates(store.reads)),
+    sources: createFreshness(store),
     graph: async (asked) => {
-      const { window, calls } = await operations(asked)
-      return buildGraph(window, calls)
+      const { window, parties, calls } = await operations(asked)
+      return await withMetricEdges(store, buildGraph(window, calls), parties)
     },
     edges: async (asked) => {
-      const { window, calls } = await named(asked, (range) => edgeRows(store.reads, range))
-      return buildGraph(window, calls)
+      const { window, parties, calls } = await named(asked, (range) => edgeRows(store.reads, range))
+      return await withMetricEdges(store, buildGraph(window, calls), parties)
     },
     operations: async (asked) => {
       const { window, operations: observed } = await operations(asked)
@@ -144,33 +200,9 @@ function questions(
       return { reasons: await rejectReasons(store.reads, id), lines: await rejects(store.reads, id, limit) }
     },
     doctor: async (source) => await examine(store, source === '' ? '' : findSource(source).id),
+    completeness: async (asked) => await completeness(store, asked),
   }
 }
-
-function listSources(states: Awaited<ReturnType<typeof sourceStates>>): SourceListing[] {
-  return SOURCES.map((source) => {
-    const own = states.filter((state) => state.source === source.id)
-    const seen = own.filter((state) => state.accepted > 0)
-    return {
-      id: source.id,
-      aliases: source.aliases,
-      title: source.title,
-      tells: source.tells,
-      cannot_tell: source.cannotTell,
-      facts: sum(own.map((state) => state.accepted)),
-      rejected: sum(own.map((state) => state.rejected)),
-      first_seen: seen.map((state) => state.first_seen).sort()[0] ?? '',
-      last_seen:
-        seen
-          .map((state) => state.last_seen)
-          .sort()
-          .at(-1) ?? '',
-      senders: [...new Set(own.map((state) => state.sender))],
-    }
-  })
-}
-
-const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
 
 /** Calls that come while one runs wait for one more run together: what they ask about may have come too late for the first. */
 function sharing(work: () => Promise<void>): () => Promise<void> {

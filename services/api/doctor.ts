@@ -1,5 +1,7 @@
+import type { Completeness } from '../analyzer/metrics/completeness.ts'
 import { type Coverage, fieldCoverage } from '../store/queries/coverage.ts'
 import type { Store } from '../store/store.ts'
+import { completenessOfLastDay } from './completeness.ts'
 
 /** One thing that a sender could tell and does not, and what to configure. */
 export interface Finding {
@@ -15,6 +17,8 @@ export interface Finding {
 export interface Doctor {
   senders: Coverage[]
   findings: Finding[]
+  /** Access logs held against request counters, over the newest day; empty where no counters came. */
+  completeness: Completeness[]
 }
 
 interface Check {
@@ -87,7 +91,7 @@ const CLAIMED: Omit<Finding, 'source' | 'sender' | 'cluster'> = {
 /** Looks at what every sender of a source (all when empty) sent on its newest day, and says what is missing. */
 export async function examine(store: Store, source: string): Promise<Doctor> {
   const senders = await fieldCoverage(store.reads, source)
-  return { senders, findings: senders.flatMap(findingsOf) }
+  return { senders, findings: senders.flatMap(findingsOf), completeness: await completenessOfLastDay(store) }
 }
 
 function findingsOf(coverage: Coverage): Finding[] {
@@ -106,6 +110,8 @@ function findingsOf(coverage: Coverage): Finding[] {
           },
         ]
       : []
+  // Counters have no fields to lack.
+  if (source.endsWith('-metrics')) return unread
   if (source === 'otlp-traces') return [{ ...about, ...CLAIMED }, ...unread]
   const lacking = CHECKS.filter((check) => coverage.facts > 0 && check.has(coverage) < check.enough)
   return [

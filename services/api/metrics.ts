@@ -1,54 +1,131 @@
-import type { SourceListing } from './cinch.ts'
+import type { Attributes } from '../collector/observe.ts'
+import { INSTRUMENTS, type InstrumentName } from '../telemetry/instruments.ts'
+import type { Registry } from '../telemetry/registry.ts'
+import type { SourceListing } from './freshness.ts'
 
-/** Bounds of the latency histogram, in seconds. */
-const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+/** Units as Prometheus writes them at the end of a name. */
+const UNITS: Record<string, string> = { s: '_seconds', By: '_bytes', '1': '_ratio' }
 
-interface Series {
-  labels: string
-  count: number
-  sum: number
-  buckets: number[]
+interface Sample {
+  suffix?: string
+  attributes: Attributes
+  value: number
 }
 
-/** Cinch's own figures in Prometheus text format 0.0.4: its requests by route, and what came from each source. */
-export class Metrics {
-  readonly #requests = new Map<string, Series>()
+/** Cinch's own figures in Prometheus text format 0.0.4: those of this process, and what the store knows of each source. */
+export function metricsText(registry: Registry, sources: SourceListing[]): string {
+  return [...countersText(registry), ...histogramsText(registry), ...gaugesText(registry), ...sourcesText(sources), '']
+    .flat()
+    .join('\n')
+}
 
-  /** Counts one answered request. Routes are templates, so the number of series is bounded. */
-  count(method: string, route: string, status: number, elapsedMs: number): void {
-    const labels = `method="${method}",route="${route}",status="${status}"`
-    const series = this.#requests.get(labels) ?? { labels, count: 0, sum: 0, buckets: BUCKETS_S.map(() => 0) }
-    this.#requests.set(labels, series)
-    const seconds = elapsedMs / 1000
-    series.count++
-    series.sum += seconds
-    for (const [index, bound] of BUCKETS_S.entries())
-      if (seconds <= bound) series.buckets[index] = (series.buckets[index] ?? 0) + 1
-  }
+function countersText(registry: Registry): string[][] {
+  return [...registry.counters].map(([name, series]) =>
+    family(`${nameOf(name)}_total`, 'counter', INSTRUMENTS[name].description, [...series.values()]),
+  )
+}
 
-  text(sources: SourceListing[]): string {
-    const requests = [...this.#requests.values()].flatMap(({ labels, count, sum, buckets }) => [
-      ...buckets.map(
-        (value, index) => `cinch_http_request_duration_seconds_bucket{${labels},le="${BUCKETS_S[index]}"} ${value}`,
-      ),
-      `cinch_http_request_duration_seconds_bucket{${labels},le="+Inf"} ${count}`,
-      `cinch_http_request_duration_seconds_sum{${labels}} ${sum}`,
-      `cinch_http_request_duration_seconds_count{${labels}} ${count}`,
+function histogramsText(registry: Registry): string[][] {
+  return [...registry.histograms].map(([name, all]) => {
+    const samples = [...all.values()].flatMap(({ attributes, count, sum, buckets }) => [
+      ...buckets.map((value, index) => ({
+        suffix: '_bucket',
+        attributes: { ...attributes, le: String(INSTRUMENTS[name].bounds?.[index]) },
+        value,
+      })),
+      { suffix: '_bucket', attributes: { ...attributes, le: '+Inf' }, value: count },
+      { suffix: '_sum', attributes, value: sum },
+      { suffix: '_count', attributes, value: count },
     ])
-    return [
-      '# HELP cinch_http_request_duration_seconds Time to answer a request.',
-      '# TYPE cinch_http_request_duration_seconds histogram',
-      ...requests,
-      '# HELP cinch_source_accepted_total Facts stored, by source.',
-      '# TYPE cinch_source_accepted_total counter',
-      ...sources.map((source) => `cinch_source_accepted_total{source="${source.id}"} ${source.facts}`),
-      '# HELP cinch_source_rejected_total Lines rejected, by source.',
-      '# TYPE cinch_source_rejected_total counter',
-      ...sources.map((source) => `cinch_source_rejected_total{source="${source.id}"} ${source.rejected}`),
-      '# HELP process_resident_memory_bytes Resident memory of this process.',
-      '# TYPE process_resident_memory_bytes gauge',
-      `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
-      '',
-    ].join('\n')
-  }
+    return family(nameOf(name, INSTRUMENTS[name].unit), 'histogram', INSTRUMENTS[name].description, samples)
+  })
+}
+
+function gaugesText(registry: Registry): string[][] {
+  const byName = Map.groupBy(registry.gauges(), ({ name }) => name)
+  return [...byName].map(([name, gauges]) =>
+    family(
+      nameOf(name, gauges[0]?.unit ?? ''),
+      'gauge',
+      gauges[0]?.description ?? '',
+      gauges.map(({ attributes = {}, value }) => ({ attributes, value })),
+    ),
+  )
+}
+
+function sourcesText(sources: SourceListing[]): string[][] {
+  const bySource = (value: (source: SourceListing) => number) =>
+    sources.map((source) => ({ attributes: { source: source.id }, value: value(source) }))
+  const byStream = (value: (stream: SourceListing['streams'][number]) => number) =>
+    sources.flatMap(({ id, streams }) =>
+      streams.map((stream) => ({
+        attributes: { source: id, sender: stream.sender, cluster: stream.cluster },
+        value: value(stream),
+      })),
+    )
+  const seconds = (time: string) => (time === '' ? 0 : Date.parse(time) / 1000)
+  return [
+    family(
+      'cinch_source_accepted_total',
+      'counter',
+      'Facts stored, by source.',
+      bySource(({ facts }) => facts),
+    ),
+    family(
+      'cinch_source_rejected_total',
+      'counter',
+      'Lines rejected, by source.',
+      bySource(({ rejected }) => rejected),
+    ),
+    family(
+      'cinch_source_silent',
+      'gauge',
+      '1 when a sender has been quiet for longer than is usual for it.',
+      byStream(({ state }) => (state === 'silent' ? 1 : 0)),
+    ),
+    family(
+      'cinch_source_lag_seconds',
+      'gauge',
+      'From the newest request to its loading.',
+      byStream(({ lag_s }) => lag_s),
+    ),
+    family(
+      'cinch_source_loaded_timestamp_seconds',
+      'gauge',
+      'When something of it was last loaded.',
+      byStream(({ loaded }) => seconds(loaded)),
+    ),
+  ]
+}
+
+function family(name: string, type: string, help: string, samples: Sample[]): string[] {
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...samples.map(({ suffix = '', attributes, value }) => `${name}${suffix}${labelsOf(attributes)} ${value}`),
+  ]
+}
+
+const nameOf = (name: string, unit = '') => `${name.replaceAll(/[^a-zA-Z0-9]+/g, '_')}${UNITS[unit] ?? ''}`
+
+function labelsOf(attributes: Attributes): string {
+  const labels = Object.entries(attributes).map(
+    ([name, value]) => `${name.replaceAll(/[^a-zA-Z0-9_]/g, '_')}="${escaped(String(value))}"`,
+  )
+  return labels.length > 0 ? `{${labels.join(',')}}` : ''
+}
+
+const escaped = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+
+/** One answered request. Routes are templates, so the number of series is bounded; methods are those that exist. */
+export function countRequest(
+  registry: Registry,
+  method: string,
+  route: string,
+  status: number,
+  elapsedMs: number,
+): void {
+  const name: InstrumentName = 'http.server.request.duration'
+  const attributes = { 'http.request.method': method, 'http.route': route, 'http.response.status_code': status }
+  registry.record(name, elapsedMs / 1000, attributes)
 }

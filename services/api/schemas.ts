@@ -68,11 +68,16 @@ export const SenderBody = Type.Object(
       Type.Array(text('namespace/workload that it may speak for; * for any characters'), { maxItems: 1000 }),
     ),
     evidence: Type.Optional(Type.Union(Object.keys(EVIDENCE).map((value) => Type.Literal(value)))),
+    spiffe: Type.Optional(text('SPIFFE ID in its certificate, for a sender without a token', 2048)),
   },
   { additionalProperties: false },
 )
 
 export const IngestParams = Type.Object({ source: text('Id of the source') })
+
+export const WriteQuery = Type.Object({
+  cluster: Type.Optional(text('Cluster of the proxies; a registered sender has its own', 253)),
+})
 
 export const IngestQuery = Type.Object({
   cluster: Type.Optional(text('Cluster of the reporters; a registered sender has its own', 253)),

@@ -2,14 +2,16 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import swagger from '@fastify/swagger'
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import { CinchError, type ErrorCode } from '../model/errors.ts'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { CinchError, type ErrorCode, OverloadedError } from '../model/errors.ts'
 import { packageRoot } from '../store/root.ts'
+import { type RequestSpan, silent, type Telemetry } from '../telemetry/telemetry.ts'
 import type { Cinch } from './cinch.ts'
-import { Metrics } from './metrics.ts'
+import { countRequest, metricsText } from './metrics.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { readRoutes } from './routes/read.ts'
+import { remoteWriteRoutes } from './routes/remote-write.ts'
 import { bearer, sameToken } from './token.ts'
 
 export interface ServerOptions {
@@ -20,6 +22,8 @@ export interface ServerOptions {
   /** What this process serves: the API with the page, and what senders write to. */
   roles: { api: boolean; collector: boolean }
   log?: boolean
+  /** Figures of this process, and its traces where they are exported. */
+  telemetry?: Telemetry
 }
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -27,12 +31,13 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   not_found: 404,
   unknown_source: 404,
   too_large: 413,
+  overloaded: 503,
   store_busy: 503,
   store_unavailable: 503,
 }
 
 /** Routes that ask for no admin token: probes, the page, and what senders write to, which asks for theirs. */
-const OPEN_ROUTES = new Set(['/healthz', '/readyz', '/ingest/:source'])
+const OPEN_ROUTES = new Set(['/healthz', '/readyz', '/ingest/:source', '/api/v1/write'])
 const PAGE_ROUTE = '/*'
 
 /**
@@ -61,6 +66,7 @@ export async function createServer({
   adminToken,
   roles,
   log = false,
+  telemetry = silent(),
 }: ServerOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: log ? { level: 'warn' } : false,
@@ -68,7 +74,6 @@ export async function createServer({
     forceCloseConnections: true,
     ajv: { customOptions: { removeAdditional: false } },
   })
-  const metrics = new Metrics()
   const isAdmin = (token: string) => token !== '' && sameToken(token, adminToken)
   await app.register(swagger, {
     openapi: {
@@ -79,6 +84,7 @@ export async function createServer({
       security: [{ token: [] }],
     },
   })
+  observeRequests(app, telemetry)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
     if (isOpen(request)) return
@@ -91,9 +97,6 @@ export async function createServer({
       )
     }
   })
-  app.addHook('onResponse', async (request, reply) =>
-    metrics.count(request.method, request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime),
-  )
   app.setErrorHandler((error, request, reply) => answerError(app, error, request.url, reply))
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send(errorBody('not_found', 'there is nothing here', notFoundNext(roles))),
@@ -107,16 +110,32 @@ export async function createServer({
   app.get(
     '/metrics',
     { schema: { summary: 'Figures of this process, in Prometheus text format' } },
-    async (_request, reply) => await reply.type('text/plain; version=0.0.4').send(metrics.text(await cinch.sources())),
+    async (_request, reply) =>
+      await reply.type('text/plain; version=0.0.4').send(metricsText(telemetry.registry, await cinch.sources())),
   )
   app.get('/api/v1/openapi.json', { schema: { summary: 'This document' } }, async () => app.swagger())
   if (roles.collector) ingestRoutes(app, cinch, isAdmin)
+  if (roles.collector) remoteWriteRoutes(app, cinch, isAdmin)
   if (!roles.api) return app
   readRoutes(app, cinch)
   policyRoutes(app, cinch)
   const page = join(packageRoot(), 'web/dist')
   if (existsSync(page)) await app.register(fastifyStatic, { root: page })
   return app
+}
+
+/** Times and traces every request by the route that it matched; everything that happens for it is within its span. */
+function observeRequests(app: FastifyInstance, telemetry: Telemetry): void {
+  const spans = new WeakMap<FastifyRequest, RequestSpan>()
+  app.addHook('onRequest', (request, _reply, done) => {
+    const span = telemetry.request(request.method, () => done())
+    spans.set(request, span)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none'
+    countRequest(telemetry.registry, request.method, route, reply.statusCode, reply.elapsedTime)
+    spans.get(request)?.end(route, reply.statusCode)
+  })
 }
 
 function notFoundNext(roles: ServerOptions['roles']): string {
@@ -131,8 +150,13 @@ function answerError(
   app: FastifyInstance,
   error: unknown,
   url: string,
-  reply: { code(status: number): { send(body: unknown): unknown } },
+  reply: Pick<FastifyReply, 'code' | 'header'>,
 ): unknown {
+  if (error instanceof OverloadedError) {
+    reply.header('retry-after', String(Math.ceil(error.retryAfterMs / 1000)))
+    const status = error.bottleneck === 'quota' ? 429 : 503
+    return reply.code(status).send(errorBody(error.code, error.message, error.next))
+  }
   if (error instanceof CinchError)
     return reply.code(STATUS[error.code] ?? 400).send(errorBody(error.code, error.message, error.next))
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500

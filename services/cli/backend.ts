@@ -21,6 +21,9 @@ export interface Backend {
   migrated: number[]
   sources(): ReturnType<Cinch['sources']>
   ingest(source: string, cluster: string, path: string, progress: Progress): Promise<IngestResult>
+  /** Only where this process holds the store; the one that serves it has `--follow` of its own. */
+  follow?: Cinch['follow']
+  analyze?: Cinch['analyze']
   graph(window: AskedWindow): Promise<Graph>
   generate(options: PolicyOptions): Promise<Generated>
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>

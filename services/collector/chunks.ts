@@ -1,7 +1,7 @@
 import { frameEnds } from './protobuf.ts'
 
 /** A chunk ends at most here: large enough that the fixed cost of an insert disappears, small enough for two in memory. */
-export const CHUNK_BYTES = 64 << 20
+export const CHUNK_BYTES = 128 << 20
 
 export interface Chunk {
   /** Valid until the next chunk is asked for: the memory is used again, since fresh pages cost more than the copy. */
@@ -16,6 +16,8 @@ export interface Chunk {
 export type Cut = (bytes: Buffer) => number
 
 export const cutLines: Cut = (bytes) => bytes.lastIndexOf(0x0a) + 1
+/** Documents begin with a `{` at the beginning of a line; where one ends is known when the next begins. */
+export const cutDocuments: Cut = (bytes) => bytes.lastIndexOf('\n{') + 1
 export const cutMessages: Cut = (bytes) => frameEnds(bytes).at(-1) ?? 0
 
 /**

@@ -1,13 +1,16 @@
-import { createReadStream, readFileSync } from 'node:fs'
+import { createReadStream, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClickHouseClient } from '@clickhouse/client'
 import { batchCounts, type Counts } from '../store/queries/batches.ts'
-import { type FilePosition, recordPosition } from '../store/queries/files.ts'
-import { rejectChunk } from '../store/queries/rejects.ts'
+import { type FilePosition, recordPositions } from '../store/queries/files.ts'
+import { type MessageReject, rejectChunk, rejectMessages } from '../store/queries/rejects.ts'
+import { recordRequests } from '../store/queries/requests.ts'
 import { openSpool, type Spool, type SpoolEntry } from '../store/spool.ts'
 import { run, type Store } from '../store/store.ts'
 import { createLanes } from './lanes.ts'
+import { type Observer, SILENT } from './observe.ts'
 import { type Origin, originParams } from './origin.ts'
+import { type Outcome, outcomesOf, type Part } from './parts.ts'
 import { halves } from './protobuf.ts'
 import { findSource } from './sources/index.ts'
 import { type Framing, statementsFor } from './statements.ts'
@@ -23,8 +26,16 @@ export interface Note {
   lines: number
   /** How far the chunk reaches in which file, for chunks of files. */
   position?: FilePosition
+  /** The same for a chunk that was gathered from several files. */
+  positions?: FilePosition[]
+  /** The way in, for Cinch's own figures: see `observe.ts`. */
+  receiver?: string
   /** True when the chunk ends within a line or message: where nothing of it could be read, its file is read from there again. */
   torn?: boolean
+  /** The requests that the chunk consists of, for chunks that were gathered from several. */
+  parts?: Part[]
+  /** Messages that came with it and are no telemetry: recorded with it. The chunk may then have no bytes. */
+  rejects?: MessageReject[]
 }
 
 /** Commits chunks: spool, insert, record, forget. */
@@ -35,6 +46,20 @@ export interface Committer {
    * @param sync makes the chunk survive a loss of power before it is inserted; not needed where the sender keeps it
    */
   commit(chunk: Uint8Array, note: Note, sync: boolean): Promise<Counts>
+  /** The two halves of `commit`: spools now, and gives what inserts it, which may be called again where it failed. */
+  spool(chunk: Uint8Array, note: Note, sync: boolean): () => Promise<Counts>
+  /** Writes the pieces to the spool as one chunk that survives a loss of power. Rejects where the disk refuses it. */
+  stage(pieces: Uint8Array[], note: Note): Promise<SpoolEntry<Note>>
+  /**
+   * Stores a staged chunk and removes it from the spool. Rejects when the store does not take it now: the chunk stays, and
+   * this may be called again.
+   * @returns what became of each of the note's parts
+   */
+  finish(entry: SpoolEntry<Note>): Promise<Outcome[]>
+  /** Chunks of gathered requests that earlier processes left, and that `recover` could not insert. */
+  unfinished(): SpoolEntry<Note>[]
+  /** Positions that those chunks reach which `recover` could not insert: they stay in the spool, and are not to be read again. */
+  held(): FilePosition[]
   /** Inserts what earlier processes left in the spool. What still fails stays there, and stops nothing else. */
   recover(): Promise<Recovery>
 }
@@ -45,22 +70,34 @@ export interface Recovery {
   failed: string[]
 }
 
-export function createCommitter(store: Store): Committer {
+export function createCommitter(store: Store, observe: Observer = SILENT): Committer {
   const spool: Spool<Note> = openSpool(join(store.dataDir, 'spool'), store.location.kind === 'chdb')
   const lanes = createLanes(store.ingest)
   const insertEntry = (client: ClickHouseClient, entry: SpoolEntry<Note>) =>
-    insertChunk({ store, spool, client }, entry)
+    observed(observe, entry, () => insertChunk({ store, spool, client }, entry))
+  const unfinished: SpoolEntry<Note>[] = []
+  const held: FilePosition[] = []
+  const spoolChunk: Committer['spool'] = (chunk, note, sync) => {
+    const entry = spool.add(chunk, note, sync)
+    return () => lanes((client) => insertEntry(client, entry))
+  }
   return {
-    commit: (chunk, note, sync) => {
-      const entry = spool.add(chunk, note, sync)
-      return lanes((client) => insertEntry(client, entry))
-    },
+    commit: (chunk, note, sync) => spoolChunk(chunk, note, sync)(),
+    spool: spoolChunk,
+    stage: (pieces, note) => spool.put(pieces, note),
+    finish: async (entry) => (await lanes((client) => insertEntry(client, entry))).outcomes,
+    unfinished: () => unfinished,
+    held: () => held,
     recover: async () => {
       const recovery: Recovery = { inserted: 0, failed: [] }
       for (const entry of spool.pending()) {
         await lanes((client) => insertEntry(client, entry)).then(
           () => recovery.inserted++,
-          (error: unknown) => recovery.failed.push(error instanceof Error ? error.message : String(error)),
+          (error: unknown) => {
+            recovery.failed.push(error instanceof Error ? error.message : String(error))
+            if (entry.note.parts) unfinished.push(entry)
+            held.push(...(entry.note.positions ?? []))
+          },
         )
       }
       return recovery
@@ -76,17 +113,25 @@ interface Context {
 
 const batchOf = (token: string) => token.split('#')[0] ?? token
 
-async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<Counts> {
+/** What a chunk came to, and each of its parts. */
+interface Inserted extends Counts {
+  outcomes: Outcome[]
+}
+
+async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<Inserted> {
   const { store, client } = context
   const { note } = entry
   const source = findSource(note.source)
   const { plain, wrapped } = statementsFor(source, note.framing, store.location.kind === 'chdb' ? 'file' : 'input')
   const batch = batchOf(note.token)
+  let malformed = false
   try {
-    await insert(context, entry, plain, note.token, batch)
+    if (!note.rejects || entry.bytes() > 0) await insert(context, entry, plain, note.token, batch)
   } catch (error) {
     if (note.framing !== 'protobuf' || !isMalformed(error)) throw error
+    if (note.parts && note.parts.length > 1) return await insertPartsApart(context, entry)
     await insertHalves(context, entry, error)
+    malformed = true
   }
   let counts = await batchCounts(client, batch)
   if (wrapped && counts.accepted + counts.rejected < note.lines) {
@@ -95,9 +140,64 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<C
     await insert(context, entry, wrapped, `${note.token}#wrapped`, `${batch}#wrapped`)
     counts = plus(counts, await batchCounts(client, `${batch}#wrapped`))
   }
+  if (note.rejects) counts = plus(counts, await insertRejects(context, note, note.rejects))
   if (note.position && !(note.torn && counts.accepted === 0))
-    await recordPosition(client, note.source, note.origin.cluster, note.position)
+    await recordPositions(client, note.source, note.origin.cluster, [note.position])
+  if (note.positions) await recordPositions(client, note.source, note.origin.cluster, note.positions)
+  const outcomes = outcomesOf(note.parts ?? [], counts).map((outcome) =>
+    malformed && outcome.accepted === 0 ? { ...outcome, malformed } : outcome,
+  )
+  if (note.parts) {
+    const requests = note.parts.map((part, index) => ({ accepted: 0, rejected: 0, ...outcomes[index], id: part.id }))
+    await recordRequests(client, `${note.token}#requests`, requests)
+  }
   entry.done()
+  return { ...counts, outcomes }
+}
+
+/**
+ * A request that is no valid OTLP fails the insert of all that were gathered with it: halves are tried until it stands alone.
+ * They are chunks with batches of their own, so each is counted, recorded and, after a kill, repeated by itself.
+ */
+async function insertPartsApart(context: Context, entry: SpoolEntry<Note>): Promise<Inserted> {
+  const { parts = [], ...note } = entry.note
+  const bytes = readFileSync(entry.path)
+  const middle = Math.ceil(parts.length / 2)
+  const cut = parts.slice(0, middle).reduce((sum, part) => sum + part.bytes, 0)
+  const all: Inserted = { accepted: 0, rejected: 0, outcomes: [] }
+  for (const [index, half] of [parts.slice(0, middle), parts.slice(middle)].entries()) {
+    const piece = index === 0 ? bytes.subarray(0, cut) : bytes.subarray(cut)
+    const added = context.spool.add(piece, { ...note, token: `${note.token}.${index}`, parts: half }, false)
+    const inserted = await insertChunk(context, added)
+    Object.assign(all, plus(all, inserted))
+    all.outcomes.push(...inserted.outcomes)
+  }
+  entry.done()
+  return all
+}
+
+/** The messages of a chunk that are no telemetry, as a batch of their own. */
+async function insertRejects({ client }: Context, note: Note, rejects: MessageReject[]): Promise<Counts> {
+  const batch = `${batchOf(note.token)}#messages`
+  const params = { ...originParams(note.origin), source: note.source, batch, token: `${note.token}#messages` }
+  await rejectMessages(client, params, rejects)
+  return { accepted: 0, rejected: rejects.reduce((sum, { messages }) => sum + messages, 0) }
+}
+
+/** Counts a chunk that went in, and the time that it took; a chunk that did not is told by its span. */
+async function observed<Counted extends Counts>(
+  observe: Observer,
+  { note, path }: SpoolEntry<Note>,
+  work: () => Promise<Counted>,
+): Promise<Counted> {
+  const flow = { source: note.source, sender: note.origin.sender, receiver: note.receiver ?? 'unknown' }
+  const bytes = statSync(path).size
+  const started = performance.now()
+  const attributes = { 'cinch.source': flow.source, 'cinch.receiver': flow.receiver, 'cinch.batch.size': bytes }
+  const counts = await observe.span('cinch.commit', attributes, work)
+  observe.batch(flow, bytes, (performance.now() - started) / 1000)
+  observe.accepted(flow, counts.accepted)
+  observe.rejected(flow, counts.rejected)
   return counts
 }
 
@@ -132,13 +232,14 @@ async function insertHalves(context: Context, entry: SpoolEntry<Note>, error: un
       ...originParams(note.origin),
       batch: batchOf(note.token),
       token: `${note.token}#rejected`,
+      source: note.source,
       reason: 'malformed_protobuf',
       line: `${bytes.length} bytes: ${error instanceof Error ? error.message.slice(0, 200) : ''}`,
     })
     return
   }
   for (const [index, part] of parts.entries()) {
-    const { position: _, ...rest } = note
+    const { position: _, positions: __, parts: ___, rejects: ____, ...rest } = note
     await insertChunk(context, context.spool.add(part, { ...rest, token: `${note.token}#${index}` }, false))
   }
 }
@@ -147,7 +248,7 @@ async function insertHalves(context: Context, entry: SpoolEntry<Note>, error: un
 function isMalformed(error: unknown): boolean {
   return (
     error instanceof Error &&
-    /PROTOBUF|CANNOT_PARSE|CANNOT_READ|INCORRECT_DATA|ATTEMPT_TO_READ_AFTER_EOF|UNEXPECTED_END/.test(
+    /PROTOBUF|CANNOT_PARSE|CANNOT_READ_ALL_DATA|INCORRECT_DATA|ATTEMPT_TO_READ_AFTER_EOF|UNEXPECTED_END/.test(
       `${'type' in error ? error.type : ''} ${error.message}`,
     )
   )

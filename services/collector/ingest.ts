@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { CinchError } from '../model/errors.ts'
 import { filePositions } from '../store/queries/files.ts'
 import type { Store } from '../store/store.ts'
-import { CHUNK_BYTES, type Chunk, chunks, countLines, cutLines, cutMessages } from './chunks.ts'
+import { CHUNK_BYTES, type Chunk, type Cut, chunks, countLines, cutDocuments, cutLines, cutMessages } from './chunks.ts'
 import { messagesOfCollectorFile, startsAsCollectorFile } from './collector-file.ts'
 import type { Committer, Note } from './commit.ts'
 import { findPosition, type Input } from './input.ts'
@@ -72,7 +72,7 @@ async function ingestChunks(
   result.skipped = position.end
   const running = new Set<Promise<void>>()
   let failure: unknown
-  for await (const chunk of chunks(bytes, framing === 'lines' ? cutLines : cutMessages, position.end, chunkBytes)) {
+  for await (const chunk of chunks(bytes, cutOf(source, framing), position.end, chunkBytes)) {
     const note = noteOf(source, framing, origin, position, chunk)
     const work = committer
       .commit(chunk.bytes, note, false)
@@ -94,9 +94,14 @@ async function ingestChunks(
   if (failure) throw failure
 }
 
+function cutOf(source: Source, framing: Framing): Cut {
+  if (source.kind === 'spans') return cutDocuments
+  return framing === 'lines' ? cutLines : cutMessages
+}
+
 /** OTLP in JSON begins with an object; anything else is protobuf. */
-function framingOf(source: Source, beginning: Buffer): Framing {
-  if (source.kind !== 'otlp') return 'lines'
+export function framingOf(source: Source, beginning: Buffer): Framing {
+  if (source.kind !== 'otlp' && source.kind !== 'metrics') return 'lines'
   const first = beginning.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)
   return first === 0x0a || beginning[0] === 0x0a || first === 0x00 ? 'protobuf' : 'lines'
 }
@@ -117,6 +122,7 @@ function noteOf(
     lines: framing === 'lines' ? countLines(chunk.bytes) : 0,
     position: { file: position.file, beginning: position.beginning, end: chunk.end },
     torn: chunk.torn,
+    receiver: 'file',
   }
 }
 
@@ -151,13 +157,14 @@ export async function ingestRequest(
     .digest('hex')
   const counts = await committer.commit(
     body,
-    { source: source.id, framing, origin, token, lines: framing === 'lines' ? countLines(body) : 0 },
+    { source: source.id, framing, origin, token, lines: framing === 'lines' ? countLines(body) : 0, receiver: 'http' },
     true,
   )
   return { read: counts.accepted + counts.rejected, ...counts, bytes: body.length, skipped: 0, seconds: seconds() }
 }
 
-export const REQUEST_BYTES_MAX = CHUNK_BYTES
+/** Requests are held in memory whole: half of a chunk, so that two senders and an ingest fit. */
+export const REQUEST_BYTES_MAX = 64 << 20
 
 async function* once(body: Buffer): AsyncGenerator<Buffer> {
   yield body

@@ -7,7 +7,7 @@ import { CinchError } from '../model/errors.ts'
 import type { FilePosition } from '../store/queries/files.ts'
 
 /** A file's identity is the digest of so many bytes of its beginning, or of all it had when it was first read. */
-const BEGINNING_BYTES = 65_536
+export const BEGINNING_BYTES = 65_536
 
 /** An opened file, pipe or standard input: unpacked bytes, after a beginning that was looked at already. */
 export interface Input {
@@ -120,18 +120,23 @@ async function peek(bytes: AsyncIterable<Buffer>, wanted: number): Promise<Peeke
 const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 /**
- * Where to go on in a file: the position of the file that begins as this one does, whatever its name, or the start.
+ * Where to go on in a file: the furthest position of the file that begins as this one does, whatever its name, or the start.
  * A file that had fewer bytes when it was first read is known by those, and from now on by all that it has: another file
- * with the same few bytes at its beginning goes its own way.
+ * with the same few bytes at its beginning goes its own way. The furthest, not that of the longest beginning: a file that
+ * was followed has rows of several lengths, and the longest need not be the newest.
  */
 export function findPosition(beginning: Buffer, known: FilePosition[]): FilePosition {
   const lengths = [...new Set(known.map((position) => position.beginning))]
     .filter((length) => length <= beginning.length)
-    .sort((a, b) => b - a)
+    .sort((a, b) => a - b)
+  const ends = new Map(known.map((position) => [`${position.beginning} ${position.file}`, position.end]))
+  const hash = createHash('sha256')
+  let hashed = 0
+  let end = 0
   for (const length of lengths) {
-    const file = digest(beginning.subarray(0, length))
-    const found = known.find((position) => position.beginning === length && position.file === file)
-    if (found) return { file: digest(beginning), beginning: beginning.length, end: found.end }
+    hash.update(beginning.subarray(hashed, length))
+    hashed = length
+    end = Math.max(end, ends.get(`${length} ${hash.copy().digest('hex')}`) ?? 0)
   }
-  return { file: digest(beginning), beginning: beginning.length, end: 0 }
+  return { file: digest(beginning), beginning: beginning.length, end }
 }

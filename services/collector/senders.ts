@@ -13,43 +13,99 @@ export interface Registration {
   cluster: string
   workloads: string[]
   evidence: Evidence
+  /** Where it shows itself by a certificate with this SPIFFE ID (mutual TLS): it then has no token. */
+  spiffe?: string | undefined
+}
+
+/** What a sender shows. The SPIFFE ID is that of a certificate which was verified. */
+export interface Credential {
+  token?: string | undefined
+  spiffe?: string | undefined
 }
 
 /** Who is registered, and which origin a token's telemetry gets. */
 export interface Senders {
   /**
    * Registers a sender, or registers it anew with another token.
-   * @returns its token, which is kept nowhere: only its SHA-256 is
+   * @returns its token, which is kept nowhere: only its SHA-256 is; '' where it has a SPIFFE ID
    * @throws CinchError `bad_sender`
    */
   register(registration: Registration): Promise<string>
   revoke(id: string): Promise<void>
   list(): Promise<Registration[]>
+  /** The origin for what a sender shows and a source; `unknown` when it is nobody's, `forbidden` when not for this source. */
+  authorize(credential: Credential, source: string): Promise<Origin | 'unknown' | 'forbidden'>
   /** The origin for a sender's token and a source; undefined when the token is nobody's, or not for this source. */
   origin(token: string, source: string): Promise<Origin | undefined>
+  /**
+   * The origin for a sender that the operator's configuration names, where the connection itself is the credential (Kafka);
+   * undefined when it is not registered, or not for this source.
+   */
+  named(id: string, source: string): Promise<Origin | undefined>
 }
 
 const hash = (token: string) => createHash('sha256').update(token).digest('hex')
 
-export function createSenders(store: Store): Senders {
-  // Read once, and again after a registration: a request must not wait for a query.
+/** A registration that another process made is known after this time. */
+const READ_AGAIN_MS = 10_000
+
+/** The registered senders as they were read last: a request must not wait for a query, nor for a store that is away. */
+function createCache(store: Store): { rows(): Promise<SenderRow[]>; forget(): void } {
   let known: Promise<SenderRow[]> | undefined
-  const rows = () => {
-    known ??= readSenders(store.reads).catch((error) => {
-      known = undefined
-      throw error
-    })
-    return known
-  }
-  const save = async (row: SenderRow) => {
-    await saveSender(store.jobs, row)
-    known = undefined
+  let readMs = 0
+  const read = () => {
+    readMs = performance.now()
+    return readSenders(store.reads)
   }
   return {
+    rows: async () => {
+      if (known && performance.now() - readMs < READ_AGAIN_MS) return await known
+      const before = known
+      const asked = read().catch((error: unknown) => {
+        // Senders that were known stay so while the store is away; what was forgotten meanwhile stays forgotten.
+        if (known === asked) known = before
+        if (!before) throw error
+        return before
+      })
+      known = asked
+      return await (before ?? asked)
+    },
+    forget: () => {
+      known = undefined
+    },
+  }
+}
+
+export function createSenders(store: Store): Senders {
+  const { rows, forget } = createCache(store)
+  const save = async (row: SenderRow) => {
+    await saveSender(store.jobs, row)
+    forget()
+  }
+  const authorize: Senders['authorize'] = async ({ token, spiffe }, source) => {
+    const shown = token ? hash(token) : undefined
+    const row = (await rows()).find(
+      (sender) =>
+        !sender.revoked &&
+        ((spiffe && sender.spiffe === spiffe) || (shown !== undefined && sender.token_hash === shown)),
+    )
+    if (!row) return 'unknown'
+    if (!row.sources.includes(findSource(source).id)) return 'forbidden'
+    return originOf(row)
+  }
+  return {
+    authorize,
+    named: async (id, source) => {
+      const row = (await rows()).find((sender) => sender.id === id && !sender.revoked)
+      return row?.sources.includes(findSource(source).id) ? originOf(row) : undefined
+    },
     register: async (registration) => {
       const row = check(registration)
-      const token = `cinch_${randomBytes(32).toString('base64url')}`
-      await save({ ...row, token_hash: hash(token) })
+      const same = (await rows()).find(({ id, revoked, spiffe }) => id !== row.id && !revoked && spiffe === row.spiffe)
+      if (row.spiffe !== '' && same)
+        throw new CinchError('bad_sender', `${row.spiffe} is the sender '${same.id}' already`, 'revoke that one first')
+      const token = row.spiffe === '' ? `cinch_${randomBytes(32).toString('base64url')}` : ''
+      await save({ ...row, token_hash: token === '' ? '' : hash(token) })
       return token
     },
     revoke: async (id) => {
@@ -59,20 +115,13 @@ export function createSenders(store: Store): Senders {
     },
     list: async () => (await rows()).filter((row) => !row.revoked).map(registrationOf),
     origin: async (token, source) => {
-      const row = (await rows()).find((sender) => sender.token_hash === hash(token))
-      if (!row || row.revoked || !row.sources.includes(findSource(source).id)) return undefined
-      return {
-        sender: row.id,
-        tenant: '',
-        cluster: row.cluster,
-        evidenceCap: evidenceOf(row.evidence_cap),
-        speaksFor: row.speaks_for,
-      }
+      const origin = await authorize({ token }, source)
+      return typeof origin === 'string' ? undefined : origin
     },
   }
 }
 
-function check({ id, sources, cluster, workloads, evidence }: Registration): SenderRow {
+function check({ id, sources, cluster, workloads, evidence, spiffe = '' }: Registration): SenderRow {
   if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(id) || id === 'operator') {
     throw new CinchError(
       'bad_sender',
@@ -99,8 +148,15 @@ function check({ id, sources, cluster, workloads, evidence }: Registration): Sen
       `'${wrong}' names no workloads`,
       "give namespace/workload, where * stands for any characters, such as 'shop/*'",
     )
+  if (spiffe !== '' && !isSpiffeId(spiffe))
+    throw new CinchError(
+      'bad_sender',
+      `'${spiffe}' is no SPIFFE ID of a workload`,
+      'give the URI of its certificate, such as spiffe://cluster.local/ns/shop/sa/collector',
+    )
   return {
     id,
+    spiffe,
     token_hash: '',
     sources: sources.map((source) => findSource(source).id),
     cluster,
@@ -113,6 +169,21 @@ function check({ id, sources, cluster, workloads, evidence }: Registration): Sen
   }
 }
 
+/** A SPIFFE ID with a path (SPIFFE-ID, section 2): one without names a trust domain, not a workload. */
+function isSpiffeId(text: string): boolean {
+  return text.length <= 2048 && /^spiffe:\/\/[a-z0-9._-]{1,255}(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)+$/.test(text)
+}
+
+function originOf(row: SenderRow): Origin {
+  return {
+    sender: row.id,
+    tenant: '',
+    cluster: row.cluster,
+    evidenceCap: evidenceOf(row.evidence_cap),
+    speaksFor: row.speaks_for,
+  }
+}
+
 function registrationOf(row: SenderRow): Registration {
   const inner = row.speaks_for.slice(2, -2)
   return {
@@ -121,6 +192,7 @@ function registrationOf(row: SenderRow): Registration {
     cluster: row.cluster,
     workloads: inner === '' ? [] : inner.replaceAll('[^/]*', '*').replaceAll('[.]', '.').split('|'),
     evidence: evidenceOf(row.evidence_cap),
+    ...(row.spiffe === '' ? {} : { spiffe: row.spiffe }),
   }
 }
 

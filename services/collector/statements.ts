@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../store/root.ts'
 import { LIMITS } from '../store/store.ts'
+import { ownStatements, PROXY_CONTAINERS } from './fact-statements.ts'
+import { metricStatement } from './metric-statements.ts'
+import { RECORD_SOURCES, recordStatement } from './record-statements.ts'
 import { REQUEST_COLUMNS, SPAN_COLUMNS } from './sources/columns.ts'
 import type { Source } from './sources/index.ts'
 import { expand } from './sources/sql.ts'
@@ -34,10 +37,21 @@ export function statementsFor(source: Source, framing: Framing, reads: 'file' | 
   const key = `${source.id} ${framing} ${reads}`
   let statements = cache.get(key)
   if (!statements) {
-    statements =
-      framing === 'lines' && source.kind === 'lines'
-        ? lineStatements(source, reads)
-        : { plain: spanStatement(framing, reads) }
+    if (source.yields)
+      statements = ownStatements(source, { reads, lines: (format) => chunkLines(reads, format), settings })
+    else if (RECORD_SOURCES.includes(source.id))
+      statements = {
+        plain: recordStatement(source.id, framing, { constants: CONSTANTS, settings, lines: chunkLines(reads), reads }),
+      }
+    else if (source.kind === 'metrics')
+      statements = {
+        plain: metricStatement(source.id, framing, { constants: CONSTANTS, settings, lines: chunkLines(reads), reads }),
+      }
+    else
+      statements =
+        framing === 'lines' && source.kind === 'lines'
+          ? lineStatements(source, reads)
+          : { plain: spanStatement(framing, reads) }
     cache.set(key, statements)
   }
   return statements
@@ -51,12 +65,12 @@ const settings = `SETTINGS ${LIMITS.ingest}, insert_deduplication_token = {token
 function lineStatements(source: Source, reads: 'file' | 'input'): Statements {
   const plain = `SELECT *, line AS text, '' AS pod_namespace, '' AS pod_workload, '' AS unwrap_reject FROM (${chunkLines(reads)}) WHERE ${isPlain(source.begins ?? '')}`
   const others = `SELECT * FROM (${chunkLines(reads)}) WHERE NOT (${isPlain(source.begins ?? '')})`
-  const wrapped = expand(part('common/unwrap.sql'), { landing: `(${others})` })
+  const wrapped = expand(part('common/unwrap.sql'), { landing: `(${others})`, containers: PROXY_CONTAINERS })
   return { plain: requestInsert(source, plain, reads), wrapped: requestInsert(source, wrapped, reads) }
 }
 
-function chunkLines(reads: 'file' | 'input'): string {
-  const lines = reads === 'file' ? "file({chunk:String}, 'LineAsString', 'line String')" : "input('line String')"
+function chunkLines(reads: 'file' | 'input', format: 'LineAsString' | 'RawBLOB' = 'LineAsString'): string {
+  const lines = reads === 'file' ? `file({chunk:String}, '${format}', 'line String')` : "input('line String')"
   return `SELECT line, ${CONSTANTS} FROM ${lines}`
 }
 
@@ -76,10 +90,11 @@ function requestInsert(source: Source, unwrap: string, reads: 'file' | 'input'):
 }
 
 function spanStatement(framing: Framing, reads: 'file' | 'input'): string {
+  const resource = part('otlp-traces/resource.sql')
   const spans =
     framing === 'lines'
-      ? expand(part('otlp-traces/json.sql'), { lines: chunkLines(reads) })
-      : expand(part('otlp-traces/protobuf.sql'), { constants: CONSTANTS, requests: protobufRequests(reads) })
+      ? expand(part('otlp-traces/json.sql'), { lines: chunkLines(reads), resource })
+      : expand(part('otlp-traces/protobuf.sql'), { constants: CONSTANTS, requests: protobufRequests(reads), resource })
   const schema = part('otlp-traces/schema.proto').replaceAll("'", '')
   const format =
     framing === 'protobuf'
@@ -90,7 +105,8 @@ function spanStatement(framing: Framing, reads: 'file' | 'input'): string {
     SELECT ${SPAN_COLUMNS} FROM (${expand(part('otlp-traces/mapping.sql'), { spans, redacted: part('common/redact.sql') })})${body}`
 }
 
-const ATTRIBUTES = 'attributes Array(Tuple(key String, value Tuple(string_value String, int_value Int64)))'
+const ATTRIBUTES =
+  'attributes Array(Tuple(key LowCardinality(String), value Tuple(string_value String, int_value Int64)))'
 const PROTOBUF_STRUCTURE = `resource_spans Array(Tuple(resource Tuple(${ATTRIBUTES}), scope_spans Array(Tuple(spans Array(Tuple(
   trace_id String, span_id String, parent_span_id String, name String, kind Int32, start_time_unix_nano UInt64, end_time_unix_nano UInt64, ${ATTRIBUTES}))))))`
 

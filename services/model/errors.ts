@@ -9,15 +9,19 @@ export const ERRORS = {
   bad_policy: 2,
   bad_objects: 2,
   bad_sender: 2,
+  bad_request: 2,
   not_found: 2,
   unauthorized: 2,
   too_large: 2,
+  overloaded: 3,
   store_busy: 3,
   store_unavailable: 3,
   store_ahead: 3,
   migration_changed: 3,
   engine_missing: 3,
   server_unreachable: 3,
+  kafka_refused: 3,
+  kafka_unreachable: 3,
 } as const
 export type ErrorCode = keyof typeof ERRORS
 
@@ -35,5 +39,20 @@ export class CinchError extends Error {
 
   get exit(): number {
     return ERRORS[this.code]
+  }
+}
+
+/** What a sender has run into: its own quota, the memory for what waits, the store, or the disk of the spool. */
+export type Bottleneck = 'quota' | 'memory' | 'store' | 'disk'
+
+/** Telemetry that cannot be taken now; the same bytes sent again after `retryAfterMs` are welcome, and count once. */
+export class OverloadedError extends CinchError {
+  readonly bottleneck: Bottleneck
+  readonly retryAfterMs: number
+
+  constructor(bottleneck: Bottleneck, message: string, retryAfterMs: number, options?: ErrorOptions) {
+    super('overloaded', message, `send it again in ${Math.ceil(retryAfterMs / 1000)} s`, options)
+    this.bottleneck = bottleneck
+    this.retryAfterMs = retryAfterMs
   }
 }

@@ -43,8 +43,8 @@ async function counts(sender: string): Promise<{ facts: number; rolled: number }
 const rolledUp = async (caller: string) => {
   const principal = `cluster.local/ns/shop/sa/${caller}`
   const sums = await api.rows<{ n: number }>(
-    `SELECT sum(requests) AS n FROM operation_hour WHERE source_principal = {principal:String}
-     UNION ALL SELECT sum(requests) AS n FROM edge_hour WHERE source_principal = {principal:String}`,
+    `SELECT sum(requests) AS n FROM operation_usage WHERE edge IN (SELECT edge FROM edge WHERE source_principal = {principal:String})
+     UNION ALL SELECT sum(requests) AS n FROM edge_usage_hour WHERE edge IN (SELECT edge FROM edge WHERE source_principal = {principal:String})`,
     { principal },
   )
   return sums.map(({ n }) => n)

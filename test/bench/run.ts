@@ -108,7 +108,7 @@ async function storedBytes(store: Store): Promise<void> {
   })
   for (const { column, bytes } of perRequest.slice(0, 14))
     figures.push({ what: `  ${column}`, value: bytes, unit: 'bytes' })
-  for (const table of ['operation_hour', 'edge_hour']) {
+  for (const table of ['operation_usage', 'edge_usage_hour']) {
     const [row] = await query<{ rows: number; bytes: number }>(
       store.reads,
       'SELECT sum(p.rows) AS rows, sum(p.data_compressed_bytes) AS bytes FROM system.parts AS p WHERE table = {table:String} AND active',

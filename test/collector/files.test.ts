@@ -25,8 +25,8 @@ function write(name: string, generated: Generated): { path: string; half: number
 async function facts(cluster: string): Promise<{ facts: number; rejects: number; operations: number; edges: number }> {
   const [row] = await store.rows<{ facts: number; rejects: number; operations: number; edges: number }>(
     `SELECT (SELECT count() FROM request WHERE cluster = {cluster:String}) AS facts, (SELECT count() FROM rejected_line WHERE cluster = {cluster:String}) AS rejects,
-       (SELECT sum(requests) + sum(denied) FROM operation_hour WHERE cluster = {cluster:String}) AS operations,
-       (SELECT sum(requests) + sum(denied) FROM edge_hour WHERE cluster = {cluster:String}) AS edges`,
+       (SELECT sum(requests) + sum(denied) FROM operation_usage WHERE edge IN (SELECT edge FROM edge WHERE cluster = {cluster:String})) AS operations,
+       (SELECT sum(requests) + sum(denied) FROM edge_usage_day WHERE edge IN (SELECT edge FROM edge WHERE cluster = {cluster:String})) AS edges`,
     { cluster },
   )
   return row!

@@ -54,21 +54,31 @@ async function runChild(args: string[], delayMs: number | undefined): Promise<Ru
   return { killed: signal === 'SIGKILL', recovered: Number(/recovered (\d+)/.exec(output)?.[1] ?? 0) }
 }
 
+const USAGE = ['operation_usage', 'edge_usage_hour', 'edge_usage_day']
+
 async function stored(cluster: string): Promise<Omit<Generated, 'text' | 'lines'>[]> {
   const store = await openStore({ kind: 'chdb', dir: join(dir, 'store') })
   try {
-    const of = (accepted: string, rejected: string, denied: string, table: string) =>
+    const ofCluster = 'cluster = {cluster:String}'
+    const of = (accepted: string, rejected: string, denied: string, table: string, where = ofCluster) =>
       query<Generated>(
         store.reads,
-        `SELECT ${accepted} AS accepted, ${rejected} AS rejected, ${denied} AS denied FROM ${table} AS t WHERE cluster = {cluster:String}`,
+        `SELECT ${accepted} AS accepted, ${rejected} AS rejected, ${denied} AS denied FROM ${table} AS t WHERE ${where}`,
         { cluster },
       )
     const rejects = '(SELECT count() FROM rejected_line WHERE cluster = {cluster:String})'
     const denied = "(SELECT countIf(decision = 'denied') FROM request WHERE cluster = {cluster:String})"
     const all = await Promise.all([
       of('count()', rejects, "countIf(decision = 'denied')", 'request'),
-      of('sum(t.requests) + sum(t.denied)', rejects, 'sum(t.denied)', 'operation_hour'),
-      of('sum(t.requests) + sum(t.denied)', rejects, 'sum(t.denied)', 'edge_hour'),
+      ...USAGE.map((table) =>
+        of(
+          'sum(t.requests) + sum(t.denied)',
+          rejects,
+          'sum(t.denied)',
+          table,
+          `edge IN (SELECT edge FROM edge WHERE ${ofCluster})`,
+        ),
+      ),
       of('sum(t.accepted)', 'sum(t.rejected)', denied, 'ingest_batch'),
       of('uniqExact(path, user_agent)', rejects, "uniqExactIf((path, user_agent), decision = 'denied')", 'request'),
     ])
@@ -96,7 +106,7 @@ test(`killed with SIGKILL at any moment and run again, an ingest loses nothing a
     }
     const { text: _, lines: __, ...counts } = generated
     expect(await stored(`round ${round}`), `round ${round}, after ${kills} kills`).toEqual(
-      Array.from({ length: 5 }, () => counts),
+      Array.from({ length: 3 + USAGE.length }, () => counts),
     )
     expect(filesBelow(join(dir, 'store', 'spool'))).toEqual([])
     rmSync(file)
@@ -113,12 +123,12 @@ test('a chunk that was counted, and whose rollups a kill took, is put right when
     await store.request('istio-text', generated.text, { cluster: 'c' })
     const sums = () =>
       store.rows(
-        'SELECT sum(requests) + sum(denied) AS calls FROM operation_hour UNION ALL SELECT sum(requests) + sum(denied) FROM edge_hour UNION ALL SELECT count() FROM request',
+        'SELECT sum(requests) + sum(denied) AS calls FROM operation_usage UNION ALL SELECT sum(requests) + sum(denied) FROM edge_usage_hour UNION ALL SELECT count() FROM request',
       )
     const all = Array.from({ length: 3 }, () => ({ calls: generated.accepted }))
     expect(await sums()).toEqual(all)
     // Truncating forgets what was deduplicated too: the state before these parts were written.
-    for (const table of ['operation_hour', 'edge_hour']) await run(store.store.jobs, `TRUNCATE TABLE ${table}`)
+    for (const table of ['operation_usage', 'edge_usage_hour']) await run(store.store.jobs, `TRUNCATE TABLE ${table}`)
     expect((await sums()).filter(({ calls }) => calls !== 0)).toHaveLength(1)
     const again = await store.request('istio-text', generated.text, { cluster: 'c' })
     expect(again).toMatchObject({ accepted: generated.accepted, rejected: generated.rejected })

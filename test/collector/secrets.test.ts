@@ -56,7 +56,19 @@ async function holding(table: string): Promise<string[]> {
   return rows.map((row) => JSON.stringify(row)).filter((text) => text.includes(MARK))
 }
 
-describe.each(['istio-json', 'istio-text', 'envoy-text', 'otlp-traces'])('rejects of %s', (id) => {
+describe.each([
+  'istio-json',
+  'istio-text',
+  'envoy-text',
+  'otlp-traces',
+  'ztunnel',
+  'linkerd',
+  'hubble',
+  'nginx',
+  'haproxy',
+  'kubernetes-audit',
+  'jaeger-json',
+])('rejects of %s', (id) => {
   test('hold no secret, in any column', async () => {
     const lines = BROKEN.flatMap(([, broken]) => CARRIED.map(([, secret]) => broken(secret().replaceAll('\n', ''))))
     const result = await store.file(id, lines.join('\n'), id)
@@ -103,7 +115,15 @@ describe('facts', () => {
       accepted: lines.length,
       rejected: 0,
     })
-    for (const table of ['request', 'operation_hour', 'edge_hour', 'ingest_batch', 'rejected_line'])
+    for (const table of [
+      'request',
+      'edge',
+      'operation_usage',
+      'edge_usage_hour',
+      'edge_usage_day',
+      'ingest_batch',
+      'rejected_line',
+    ])
       expect(await holding(table)).toEqual([])
     const paths = await store.rows(
       `SELECT path, shape, authority, user_subject FROM request WHERE cluster = 'facts' ORDER BY path, user_subject`,

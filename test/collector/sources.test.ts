@@ -58,7 +58,7 @@ describe.each(LINE_SOURCES)('real lines of $id', ({ id }) => {
   test('the rollups count what the facts count', async () => {
     const [sums] = await store.rows(
       `SELECT (SELECT countIf(decision != 'denied') FROM request) AS requests, (SELECT countIf(decision = 'denied') FROM request) AS denied,
-         (SELECT (sum(requests), sum(denied)) FROM operation_hour) AS operations, (SELECT (sum(requests), sum(denied)) FROM edge_hour) AS edges,
+         (SELECT (sum(requests), sum(denied)) FROM operation_usage) AS operations, (SELECT (sum(requests), sum(denied)) FROM edge_usage_hour) AS edges,
          (SELECT sum(accepted) FROM ingest_batch) AS accepted`,
     )
     const both = [sums?.['requests'], sums?.['denied']]

@@ -20,13 +20,13 @@ export interface WorkloadCertificate {
 }
 
 /**
- * A new certificate authority in `dir`, valid for one day.
+ * A new certificate authority in `dir`, valid for one day, named after what it signs for.
  * @throws Error when openssl is missing or fails
  */
-export async function createAuthority(dir: string): Promise<Authority> {
+export async function createAuthority(dir: string, organization = 'cluster.local'): Promise<Authority> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const authority = { certificate: join(dir, 'authority.pem'), key: join(dir, 'authority.key') }
-  const subject = ['-subj', '/O=cluster.local', '-days', '1']
+  const subject = ['-subj', `/O=${organization}`, '-days', '1']
   const extensions = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign']
   const out = ['-keyout', authority.key, '-out', authority.certificate]
   await sign(['req', '-x509', '-new', ...KEY, ...subject, ...extensions, ...out])
@@ -36,13 +36,33 @@ export async function createAuthority(dir: string): Promise<Authority> {
 /**
  * A certificate for `principal` (`cluster.local/ns/<namespace>/sa/<account>`), valid for one day, both client and server.
  * As in Istio its subject is empty, so that the SPIFFE ID in the (then critical) URI SAN is the only name: X509-SVID 4.1.
+ * `otherNames` are for servers whose clients look for a host (`IP:127.0.0.1`, `DNS:localhost`).
  */
 export async function issueCertificate(
   dir: string,
   authority: Authority,
   principal: string,
+  otherNames: string[] = [],
 ): Promise<WorkloadCertificate> {
-  const base = join(dir, principal.replaceAll('/', '_'))
+  const names = [`URI:spiffe://${principal}`, ...otherNames].join(',')
+  return await issue(join(dir, principal.replaceAll('/', '_')), authority, `critical,${names}`, '/')
+}
+
+/** A server's certificate for a DNS name, as a public gateway has it: no SPIFFE ID. */
+export async function issueServerCertificate(
+  dir: string,
+  authority: Authority,
+  host: string,
+): Promise<WorkloadCertificate> {
+  return await issue(join(dir, host), authority, `DNS:${host}`, `/CN=${host}`)
+}
+
+async function issue(
+  base: string,
+  authority: Authority,
+  subjectAltName: string,
+  subject: string,
+): Promise<WorkloadCertificate> {
   const request = `${base}.csr`
   const extensions = `${base}.ext`
   await writeFile(
@@ -51,11 +71,11 @@ export async function issueCertificate(
       'basicConstraints=critical,CA:FALSE',
       'keyUsage=critical,digitalSignature',
       'extendedKeyUsage=serverAuth,clientAuth',
-      `subjectAltName=critical,URI:spiffe://${principal}`,
+      `subjectAltName=${subjectAltName}`,
     ].join('\n'),
   )
   const issued = { certificate: `${base}.pem`, key: `${base}.key`, authority: authority.certificate }
-  await sign(['req', '-new', ...KEY, '-subj', '/', '-keyout', issued.key, '-out', request])
+  await sign(['req', '-new', ...KEY, '-subj', subject, '-keyout', issued.key, '-out', request])
   const signer = ['-CA', authority.certificate, '-CAkey', authority.key, '-CAcreateserial', '-days', '1']
   await sign(['x509', '-req', '-in', request, ...signer, '-extfile', extensions, '-out', issued.certificate])
   return issued

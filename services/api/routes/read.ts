@@ -57,6 +57,17 @@ export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
     { schema: { summary: 'What senders could tell and do not', querystring: SourceQuery } },
     async ({ query }) => await cinch.doctor(query.source ?? ''),
   )
+
+  app.get<{ Querystring: AskedWindow }>(
+    '/api/v1/completeness',
+    {
+      schema: {
+        summary: 'Requests in the access logs beside those that the proxies counted, by callee and hour',
+        querystring: WindowQuery,
+      },
+    },
+    async ({ query }) => await cinch.completeness(query),
+  )
 }
 
 function operationAnswer(operation: Awaited<ReturnType<Cinch['operations']>>['operations'][number]) {

@@ -1,3 +1,4 @@
+import type { SourceListing } from '../../api/freshness.ts'
 import { CinchError } from '../../model/errors.ts'
 import { type Command, table, toJson } from '../command.ts'
 import { FORMATS } from '../graph-formats.ts'
@@ -19,6 +20,12 @@ export const sourcesCommand: Command = {
           sources.map((source) => [source.id, source.facts, source.rejected, source.last_seen || '-']),
         ),
       )
+      const streams = sources.flatMap((source) => source.streams.map((stream) => ({ source: source.id, ...stream })))
+      if (streams.length > 0) print(`\n${streamTable(streams)}`)
+      for (const { source, sender, quiet_s, usual_gap_s } of streams.filter(({ state }) => state === 'silent'))
+        print(
+          `\n${printable(sender)} has fallen silent: no ${source} for ${span(quiet_s)}, where one comes every ${span(usual_gap_s)}`,
+        )
       for (const source of sources)
         print(
           `\n${[source.id, ...source.aliases].join(' = ')}: ${source.title}\n  tells: ${source.tells}\n  cannot tell: ${source.cannot_tell}`,
@@ -26,6 +33,35 @@ export const sourcesCommand: Command = {
     }
     return 0
   },
+}
+
+/** What came from whom, and how fresh it is. */
+function streamTable(streams: ({ source: string } & SourceListing['streams'][number])[]): string {
+  return table(
+    ['source', 'sender', 'cluster', 'last request', 'loaded', 'lag', 'last hour', 'last day', 'state'],
+    streams.map((stream) => [
+      stream.source,
+      stream.sender,
+      stream.cluster || '-',
+      stream.last_seen || '-',
+      stream.loaded,
+      span(stream.lag_s),
+      stream.per_hour.at(-1) ?? 0,
+      stream.per_hour.reduce((sum, count) => sum + count, 0),
+      stream.state,
+    ]),
+  )
+}
+
+/** Seconds as people say them. */
+function span(seconds: number): string {
+  const units: [string, number][] = [
+    ['d', 86_400],
+    ['h', 3600],
+    ['min', 60],
+  ]
+  const [unit, size] = units.find(([, length]) => seconds >= 2 * length) ?? ['s', 1]
+  return `${Math.round(seconds / size).toLocaleString('en')} ${unit}`
 }
 
 export const graphCommand: Command = {
@@ -116,6 +152,19 @@ export const doctorCommand: Command = {
         print(
           `${finding.source} from ${finding.sender}${finding.cluster ? ` (${printable(finding.cluster)})` : ''}: ${finding.missing} is missing in ${Math.round(finding.share * 100)} %\n  so: ${finding.consequence}\n  do: ${finding.remedy}`,
         )
+    if (!args.flag('json') && doctor.completeness.length > 0)
+      print(
+        table(
+          ['callee', 'reporter', 'in logs', 'counted', 'missing'],
+          doctor.completeness.map((row) => [
+            printable(row.callee),
+            row.reporter,
+            row.logs,
+            row.metrics,
+            `${(row.missing * 100).toFixed(1)} %`,
+          ]),
+        ),
+      )
     return doctor.findings.length > 0 ? 1 : 0
   },
 }

@@ -4,7 +4,7 @@ import { type Command, table, toJson } from '../command.ts'
 
 export const sendersCommand: Command = {
   name: 'senders',
-  usage: '[add NAME --source ID… [--cluster NAME] [--workload NS/NAME…] [--evidence E] | revoke NAME]',
+  usage: '[add NAME --source ID… [--cluster NAME] [--workload NS/NAME…] [--evidence E] [--spiffe ID] | revoke NAME]',
   summary: 'who may send telemetry over the network, of what, for whom, and how strong their word is',
   options: {
     source: {
@@ -22,6 +22,11 @@ export const sendersCommand: Command = {
       help: "workloads that it may speak for, such as 'shop/*'; can be repeated (default: all)",
     },
     evidence: { type: 'string', value: 'E', help: 'the strongest evidence that it can give (default verified)' },
+    spiffe: {
+      type: 'string',
+      value: 'ID',
+      help: 'it shows a certificate with this SPIFFE ID (mutual TLS), and has no token',
+    },
   },
   run: async ({ args, backend, print, note }) => {
     const [action, id] = args.positionals
@@ -31,13 +36,14 @@ export const sendersCommand: Command = {
         args.flag('json')
           ? toJson({ senders })
           : table(
-              ['sender', 'sources', 'cluster', 'speaks for', 'evidence'],
+              ['sender', 'sources', 'cluster', 'speaks for', 'evidence', 'shows'],
               senders.map((sender) => [
                 sender.id,
                 sender.sources.join(' '),
                 sender.cluster,
                 sender.workloads.join(' ') || 'all',
                 sender.evidence,
+                sender.spiffe ?? 'a token',
               ]),
             ),
       )
@@ -60,8 +66,13 @@ export const sendersCommand: Command = {
       cluster: args.text('cluster') ?? '',
       workloads: args.list('workload'),
       evidence: (args.text('evidence') ?? 'verified') as Evidence,
+      ...(args.text('spiffe') === undefined ? {} : { spiffe: args.text('spiffe') }),
     }
     const token = await (await backend()).register(registration)
+    if (token === '') {
+      print(args.flag('json') ? toJson({ id, spiffe: registration.spiffe }) : `${id} shows ${registration.spiffe}`)
+      return 0
+    }
     print(args.flag('json') ? toJson({ id, token }) : token)
     note('this token is shown once; send it as Authorization: Bearer')
     return 0

@@ -4,9 +4,13 @@ import { createServer } from '../../api/server.ts'
 import { readOrMakeToken } from '../../api/token.ts'
 import { CinchError } from '../../model/errors.ts'
 import { query, type Store } from '../../store/store.ts'
+import { openTelemetry, type Telemetry } from '../../telemetry/telemetry.ts'
 import { noteRecovery, openOwnStore } from '../backend.ts'
 import type { Command, Context } from '../command.ts'
+import { FOLLOW_OPTIONS, followOptions, startFollowing } from '../following.ts'
 import { storeLocation } from '../options.ts'
+import { quotaOption, RECEIVER_OPTIONS, startOtlp } from '../receiving.ts'
+import { SCRAPE_OPTIONS, startScrapers } from '../scraping.ts'
 
 const ROLES = ['collector', 'analyzer', 'api'] as const
 type Role = (typeof ROLES)[number]
@@ -22,14 +26,24 @@ export const serveCommand: Command = {
     roles: { type: 'string', value: 'ROLES', help: `some of ${ROLES.join(',')} (default: all)` },
     host: { type: 'string', value: 'ADDRESS', help: 'address to listen on (default 127.0.0.1)' },
     port: { type: 'string', value: 'N', help: 'port to listen on, 0 for any free one (default 7480)' },
+    ...RECEIVER_OPTIONS,
+    ...SCRAPE_OPTIONS,
+    ...FOLLOW_OPTIONS,
   },
   run: async ({ args, print, note }) => {
     const roles = readRoles(args.text('roles'))
     const port = readPort(args.text('port'))
+    followOptions(args)
     const store = await openOwnStore(storeLocation(args.text('store')))
+    const telemetry = await openTelemetry()
+    const told = (text: string) => {
+      note(text)
+      telemetry.log('warn', text)
+    }
     try {
-      await serve(store, roles, args.text('host') ?? '127.0.0.1', port, { print, note })
+      await serve(store, roles, args.text('host') ?? '127.0.0.1', port, { args, print, note: told, telemetry })
     } finally {
+      await telemetry.shutdown()
       await store.close()
     }
     return 0
@@ -41,9 +55,14 @@ async function serve(
   roles: Set<Role>,
   host: string,
   port: number,
-  { print, note }: Pick<Context, 'print' | 'note'>,
+  { args, print, note, telemetry }: Pick<Context, 'args' | 'print' | 'note'> & { telemetry: Telemetry },
 ): Promise<void> {
-  const cinch = await openCinch(store)
+  const { registry } = telemetry
+  const cinch = await openCinch(store, {
+    gatherer: { note, quotaBytesPerSecond: quotaOption(args) },
+    observe: registry,
+    job: (name, work) => registry.job(name, work),
+  })
   noteRecovery(cinch.recovered, note)
   const adminToken = readOrMakeToken(join(store.dataDir, 'admin-token'))
   const ready = async () => (await query(store.reads, 'SELECT 1').catch(() => [])).length === 1
@@ -53,8 +72,30 @@ async function serve(
     adminToken,
     roles: { api: roles.has('api'), collector: roles.has('collector') },
     log: true,
+    telemetry,
   })
-  const url = await app.listen({ host, port }).catch((cause) => {
+  // Ended last to first, also when one of the later ones does not start.
+  const stops: (() => Promise<void>)[] = [() => cinch.close(), () => app.close()]
+  try {
+    const url = await listen(app, host, port)
+    store.announce(url)
+    if (host !== '127.0.0.1' && host !== 'localhost' && host !== '::1')
+      note(`listening on ${host} without TLS: put a proxy with TLS in front, and let only it reach this port`)
+    print(`Cinch is at ${url}/#token=${adminToken}`)
+    if (roles.has('analyzer')) stops.push(startAnalyzer(cinch, note))
+    if (roles.has('collector')) stops.push(await startOtlp(cinch, host, { args, print, note }))
+    if (roles.has('collector')) stops.push(await startScrapers(cinch, args, note))
+    if (roles.has('collector')) stops.push(await startFollowing(cinch, followOptions(args), note))
+    await stopSignal()
+  } finally {
+    for (const stop of stops.reverse()) await stop()
+  }
+  await cinch.analyze()
+}
+
+/** @throws CinchError `bad_option` when the port is taken */
+async function listen(app: Awaited<ReturnType<typeof createServer>>, host: string, port: number): Promise<string> {
+  return await app.listen({ host, port }).catch((cause) => {
     throw new CinchError(
       'bad_option',
       `cannot listen on ${host}:${port}: ${cause.code ?? cause.message}`,
@@ -62,18 +103,9 @@ async function serve(
       { cause },
     )
   })
-  store.announce(url)
-  if (host !== '127.0.0.1' && host !== 'localhost' && host !== '::1')
-    note(`listening on ${host} without TLS: put a proxy with TLS in front, and let only it reach this port`)
-  print(`Cinch is at ${url}/#token=${adminToken}`)
-  const stopAnalyzer = roles.has('analyzer') ? startAnalyzer(cinch, note) : () => {}
-  await stopSignal()
-  stopAnalyzer()
-  await app.close()
-  await cinch.analyze()
 }
 
-function startAnalyzer(cinch: Cinch, note: (text: string) => void): () => void {
+function startAnalyzer(cinch: Cinch, note: (text: string) => void): () => Promise<void> {
   let last = ''
   const timer = setInterval(() => {
     cinch.analyze().then(
@@ -88,7 +120,7 @@ function startAnalyzer(cinch: Cinch, note: (text: string) => void): () => void {
       },
     )
   }, ANALYZE_EVERY_MS)
-  return () => clearInterval(timer)
+  return async () => clearInterval(timer)
 }
 
 function readRoles(text: string | undefined): Set<Role> {
@@ -106,7 +138,7 @@ function readPort(text = '7480'): number {
   return port
 }
 
-async function stopSignal(): Promise<void> {
+export async function stopSignal(): Promise<void> {
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve())
     process.once('SIGTERM', () => resolve())

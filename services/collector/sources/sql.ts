@@ -1,7 +1,7 @@
 /**
  * Expands the small macros of the mapping files, so that an address or a path is taken apart in one way everywhere:
- * `{host:x}`, `{port:x}`, `{shape:x}`, `{path_flags:x:raw}`, `{path_secrets:x}`, `{unprefixed:x}` for an SQL expression x without braces, `{attribute:k}` and
- * `{resource:k}` for the value of an OpenTelemetry attribute, `{name}` for a part, `{{}` and `{}}` for literal braces.
+ * `{host:x}`, `{port:x}`, `{shape:x}`, `{path_flags:x:raw}`, `{path_secrets:x}`, `{unprefixed:x}` for an SQL expression x without braces, `{attribute:k}`,
+ * `{integer:k}` and `{resource:k}` for the value of an OpenTelemetry attribute, `{name}` for a part, `{{}` and `{}}` for literal braces.
  */
 export function expand(template: string, parts: Record<string, string>): string {
   const named = template.replace(/\{([a-z_]+)\}/g, (whole, name: string) => {
@@ -10,13 +10,14 @@ export function expand(template: string, parts: Record<string, string>): string 
     return part
   })
   const expanded = named.replace(
-    /\{(host|port|shape|path_flags|path_secrets|unprefixed|attribute|resource):([^{}]+)\}/g,
+    /\{(host|port|shape|path_flags|path_secrets|unprefixed|attribute|integer|resource):([^{}]+)\}/g,
     (_, macro: string, argument: string) => {
       if (macro === 'host') return host(argument)
       if (macro === 'port') return port(argument)
       if (macro === 'shape') return shape(argument)
       if (macro === 'unprefixed') return unprefixed(argument)
       if (macro === 'path_secrets') return pathSecrets(argument)
+      if (macro === 'integer') return `integers[indexOf(keys, '${argument}')]`
       if (macro === 'attribute') return `values[indexOf(keys, '${argument}')]`
       if (macro === 'resource') return `resource_values[indexOf(resource_keys, '${argument}')]`
       const [path = '', raw = ''] = argument.split(':')

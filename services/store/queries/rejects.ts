@@ -39,12 +39,39 @@ export async function rejectReasons(client: ClickHouseClient, source: string): P
   )
 }
 
-/** Records that a chunk of spans was refused as a whole. */
+/** Messages that were refused before the engine saw them, all for one reason. */
+export interface MessageReject {
+  reason: string
+  /** Where they were; redacted and cut like every reject. */
+  line: string
+  messages: number
+}
+
+/** Records messages of any source that are no telemetry: one reject each. */
+export async function rejectMessages(client: ClickHouseClient, params: Params, rejects: MessageReject[]): Promise<void> {
+  await run(
+    client,
+    `INSERT INTO parsed_request (batch, sender, cluster, source_format, reject_reason, line)
+     SETTINGS insert_deduplication_token = {token:String}
+     SELECT {batch:String}, {sender:String}, {cluster:String}, {source:String}, reason, line FROM (
+       SELECT reason, line, messages FROM (SELECT 1)
+       ARRAY JOIN {reasons:Array(String)} AS reason, {lines:Array(String)} AS line, {messages:Array(UInt32)} AS messages)
+     ARRAY JOIN range(messages) AS message`,
+    {
+      ...params,
+      reasons: rejects.map(({ reason }) => reason),
+      lines: rejects.map(({ line }) => line),
+      messages: rejects.map(({ messages }) => messages),
+    },
+  )
+}
+
+/** Records that a chunk of any source was refused as a whole. */
 export async function rejectChunk(client: ClickHouseClient, params: Params): Promise<void> {
   await run(
     client,
-    `INSERT INTO parsed_span (batch, sender, cluster, reject_reason, line) SETTINGS insert_deduplication_token = {token:String}
-     SELECT {batch:String}, {sender:String}, {cluster:String}, {reason:String}, {line:String}`,
+    `INSERT INTO parsed_request (batch, sender, cluster, source_format, reject_reason, line) SETTINGS insert_deduplication_token = {token:String}
+     SELECT {batch:String}, {sender:String}, {cluster:String}, {source:String}, {reason:String}, {line:String}`,
     params,
   )
 }

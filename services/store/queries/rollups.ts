@@ -52,7 +52,9 @@ const SPAN_ENDS = `cluster, destination_namespace, destination_workload, '' AS d
   source_cluster, source_namespace, source_workload, '' AS source_principal, toIPv6('::') AS source_address, if(source_workload = '', 'none', 'claimed') AS source_evidence, 'span' AS reporter,
   0 AS service_port, 0 AS workload_port, protocol, 'unknown' AS mtls`
 
-const SUMS = `sum(r.requests) AS requests, sum(r.denied) AS denied, ${iso('min(r.first_seen)')} AS first_seen, ${iso('max(r.last_seen)')} AS last_seen`
+const SUMS =
+  'sum(r.requests) AS requests, sum(r.denied) AS denied, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen'
+const SUMMED = `requests, denied, ${iso('first_seen')} AS first_seen, ${iso('last_seen')} AS last_seen`
 const SPAN_SUMS = `sum(c.requests) AS requests, 0 AS denied, ${iso('min(c.first_seen)')} AS first_seen, ${iso('max(c.last_seen)')} AS last_seen`
 
 function iso(time: string): string {
@@ -61,18 +63,27 @@ function iso(time: string): string {
 
 const within = (column: string) => `${column} >= {since:DateTime('UTC')} AND ${column} < {until:DateTime('UTC')}`
 
-/** The same rows of the window's whole days and of the hours at its ends, for `FROM … AS r`. */
-const EDGE_PARTS = `(
-  SELECT ${ENDS}, requests, denied, first_seen, last_seen FROM edge_day WHERE day >= {first_day:Date} AND day < {last_day:Date}
-  UNION ALL
-  SELECT ${ENDS}, requests, denied, first_seen, last_seen FROM edge_hour
-  WHERE ${within('hour')} AND NOT (toDate(hour) >= {first_day:Date} AND toDate(hour) < {last_day:Date}))`
+/** What each edge is, beside its usage. A table of ids may hold an edge several times until it merges, all alike. */
+const withEnds = (usage: string) => `(${usage}) AS usage ANY LEFT JOIN edge ON edge.edge = usage.edge`
+
+/** The window's whole days by the day, and the hours before and behind them. */
+const EDGE_USAGE = `
+  SELECT edge, ${SUMS} FROM (
+    SELECT edge, requests, denied, first_seen, last_seen FROM edge_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date}
+    UNION ALL
+    SELECT edge, requests, denied, first_seen, last_seen FROM edge_usage_hour
+    WHERE hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+  ) AS r GROUP BY edge`
+
+const OPERATION_USAGE = `
+  SELECT edge, method, shape, path_flags, uniqExact(toDate(hour)) AS days, ${SUMS} FROM operation_usage AS r WHERE ${within('hour')}
+  GROUP BY edge, method, shape, path_flags`
 
 /** The edges of a window: reads the rollups only, whole days by the day, so its cost grows neither with requests nor with hours. */
 export async function edgeRows(client: ClickHouseClient, window: Window): Promise<EdgeRow[]> {
   return await query<EdgeRow>(
     client,
-    `SELECT ${ENDS}, '' AS unpaired, ${SUMS} FROM ${EDGE_PARTS} AS r GROUP BY ${ENDS}
+    `SELECT ${ENDS}, '' AS unpaired, ${SUMMED} FROM ${withEnds(EDGE_USAGE)}
      UNION ALL
      SELECT ${SPAN_ENDS}, unpaired, ${SPAN_SUMS} FROM span_call AS c FINAL WHERE ${within('minute')}
      GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol HAVING requests > 0`,
@@ -80,12 +91,11 @@ export async function edgeRows(client: ClickHouseClient, window: Window): Promis
   )
 }
 
-/** The operations of a window; of the callers and callees with these names where given (any name that an end may have). */
+/** The operations of a window, with the edges that they are on. */
 export async function operationRows(client: ClickHouseClient, window: Window): Promise<OperationRow[]> {
   return await query<OperationRow>(
     client,
-    `SELECT ${ENDS}, '' AS unpaired, method, shape, path_flags, uniqExact(toDate(hour)) AS days, ${SUMS} FROM operation_hour AS r WHERE ${within('hour')}
-     GROUP BY ${ENDS}, method, shape, path_flags
+    `SELECT ${ENDS}, '' AS unpaired, method, shape, path_flags, days, ${SUMMED} FROM ${withEnds(OPERATION_USAGE)}
      UNION ALL
      SELECT ${SPAN_ENDS}, unpaired, method, shape, path_flags, uniqExact(toDate(minute)) AS days, ${SPAN_SUMS} FROM span_call AS c FINAL WHERE ${within('minute')}
      GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol, method, shape, path_flags HAVING requests > 0`,
@@ -98,7 +108,9 @@ export async function storedWindow(client: ClickHouseClient): Promise<Window | u
   const [row] = await query<Window & { any: number }>(
     client,
     `SELECT count() AS any, formatDateTime(min(first), '%FT%TZ') AS since, formatDateTime(max(last), '%FT%TZ') AS until FROM (
-       SELECT min(hour) AS first, max(hour) + INTERVAL 1 HOUR AS last FROM edge_hour HAVING count() > 0
+       SELECT min(hour) AS first, max(hour) + INTERVAL 1 HOUR AS last FROM edge_usage_hour HAVING count() > 0
+       UNION ALL
+       SELECT min(hour) AS first, max(hour) + INTERVAL 1 HOUR AS last FROM metric_hour WHERE requests > 0 HAVING count() > 0
        UNION ALL
        SELECT toStartOfHour(min(minute)) AS first, toStartOfHour(max(minute)) + INTERVAL 1 HOUR AS last FROM span_call HAVING count() > 0)`,
   )
@@ -106,17 +118,19 @@ export async function storedWindow(client: ClickHouseClient): Promise<Window | u
 }
 
 /** As `2026-11-22 10:00:00`: of seconds since 1970 the engine reads no fewer than five digits, and an empty store's window begins with 0. */
+const text = (time: string | number) => new Date(time).toISOString().slice(0, 19).replace('T', ' ')
+
 function bounds(window: Window): { since: string; until: string } {
-  const text = (time: string) => new Date(time).toISOString().slice(0, 19).replace('T', ' ')
   return { since: text(window.since), until: text(window.until) }
 }
 
 const DAY_MS = 86_400_000
 
-/** The whole UTC days of a window, half-open; the same day twice where it holds none. */
-function wholeDays(window: Window): { first_day: string; last_day: string } {
-  const first = Math.ceil(Date.parse(window.since) / DAY_MS)
-  const last = Math.max(first, Math.floor(Date.parse(window.until) / DAY_MS))
-  const text = (day: number) => new Date(day * DAY_MS).toISOString().slice(0, 10)
-  return { first_day: text(first), last_day: text(last) }
+/** The whole UTC days of a window, half-open, and where the hours before them end and those behind them start; no days where it holds none. */
+function wholeDays(window: Window): { first_day: string; last_day: string; head_end: string; tail_start: string } {
+  const first = Math.ceil(Date.parse(window.since) / DAY_MS) * DAY_MS
+  const last = Math.floor(Date.parse(window.until) / DAY_MS) * DAY_MS
+  const [head, tail] = first < last ? [first, last] : [Date.parse(window.until), Date.parse(window.until)]
+  const day = (time: number) => new Date(time).toISOString().slice(0, 10)
+  return { first_day: day(first), last_day: day(Math.max(first, last)), head_end: text(head), tail_start: text(tail) }
 }

@@ -10,6 +10,8 @@ export interface SenderRow {
   speaks_for: string
   evidence_cap: number
   revoked: boolean
+  /** The SPIFFE ID in its certificate, '' for a sender with a token. */
+  spiffe: string
 }
 
 const COLUMNS: [keyof SenderRow, ...(keyof SenderRow)[]] = [
@@ -20,6 +22,7 @@ const COLUMNS: [keyof SenderRow, ...(keyof SenderRow)[]] = [
   'speaks_for',
   'evidence_cap',
   'revoked',
+  'spiffe',
 ]
 
 export async function saveSender(client: ClickHouseClient, sender: SenderRow): Promise<void> {

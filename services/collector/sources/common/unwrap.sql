@@ -7,7 +7,7 @@ SELECT
   * EXCEPT (stripped, wrapper, inner, pod_name, pod_owner, container, line_reject),
   multiIf(
     line_reject != '', line_reject,
-    container != '' AND NOT match(container, 'proxy|envoy|dataplane|gateway'), 'not_a_proxy_container',
+    container != '' AND NOT match(container, '{containers}'), 'not_a_proxy_container',
     '') AS unwrap_reject,
   -- A pod's name without the hashes of its ReplicaSet, DaemonSet or StatefulSet, where no shipper names the owner.
   multiIf(

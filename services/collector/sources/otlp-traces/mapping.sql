@@ -33,7 +33,7 @@ FROM (
   FROM (
     SELECT
       * EXCEPT (route_reported, name_path),
-      if(grpc_path != '', grpc_path, name_path) AS named_path,
+      if(grpc_path != '', grpc_path, {path_secrets:name_path}) AS named_path,
       -- Frameworks write parameters in many ways; here they are all `name` in braces.
       replaceRegexpAll(replaceRegexpAll(replaceRegexpAll(replaceRegexpAll(route_reported,
         '<(?:[a-z_]+:)?([A-Za-z_][A-Za-z0-9_]*)>', '{{}\\1{}}'),
@@ -58,14 +58,6 @@ FROM (
           if(length(span_text) = 16, unhex(span_text), if(length(span_text) = 12, tryBase64Decode(span_text), span_text)) AS span_id,
           if(length(parent_text) = 16, unhex(parent_text), if(length(parent_text) = 12, tryBase64Decode(parent_text), parent_text)) AS parent_id,
           fromUnixTimestamp64Micro(toInt64(least(intDiv(start_ns, 1000), 9000000000000000)), 'UTC') AS time,
-          {resource:service.name} AS service,
-          {resource:k8s.namespace.name} AS kubernetes_namespace,
-          if(kubernetes_namespace != '', kubernetes_namespace, {resource:service.namespace}) AS namespace,
-          multiIf(
-            {resource:k8s.deployment.name} != '', {resource:k8s.deployment.name},
-            {resource:k8s.statefulset.name} != '', {resource:k8s.statefulset.name},
-            {resource:k8s.daemonset.name} != '', {resource:k8s.daemonset.name},
-            {resource:k8s.cronjob.name} != '', {resource:k8s.cronjob.name}, service) AS workload,
           transform(replaceOne(kind_text, 'SPAN_KIND_', ''), ['1', 'INTERNAL', '2', 'SERVER', '3', 'CLIENT', '4', 'PRODUCER', '5', 'CONSUMER'],
             ['internal', 'internal', 'server', 'server', 'client', 'client', 'producer', 'producer', 'consumer', 'consumer'], 'unspecified') AS kind,
           if({attribute:http.request.method} != '', {attribute:http.request.method}, {attribute:http.method}) AS reported_method,
@@ -75,13 +67,18 @@ FROM (
             {attribute:http.target} != '', {attribute:http.target},
             {attribute:url.full} != '', pathFull({attribute:url.full}),
             {attribute:http.url} != '', pathFull({attribute:http.url}), '') AS raw_target,
-          cutFragment(cutQueryString(raw_target)) AS raw_path,
+          cutFragment(cutQueryString(raw_target)) AS sent_path,
+          {path_secrets:sent_path} AS raw_path,
           if({attribute:http.route} != '', {attribute:http.route}, {attribute:url.template}) AS route_text,
-          if(route_text = '' OR startsWith(route_text, '/'), route_text, concat('/', route_text)) AS route_reported,
+          if(route_text = '' OR startsWith(route_text, '/'), route_text, concat('/', route_text)) AS route_told,
+          {path_secrets:route_told} AS route_reported,
           if({attribute:rpc.system.name} != '', {attribute:rpc.system.name}, {attribute:rpc.system}) AS rpc_system,
           {attribute:rpc.service} AS rpc_service, {attribute:rpc.method} AS rpc_method,
           has(keys, 'db.system') OR has(keys, 'db.system.name') AS is_database,
-          toUInt16OrZero(if({attribute:http.response.status_code} != '', {attribute:http.response.status_code}, {attribute:http.status_code})) AS status,
+          toUInt16OrZero(multiIf(
+            {attribute:http.response.status_code} != '', {attribute:http.response.status_code},
+            {attribute:http.status_code} != '', {attribute:http.status_code},
+            has(keys, 'http.response.status_code'), toString({integer:http.response.status_code}), toString({integer:http.status_code}))) AS status,
           splitByChar(' ', name) AS name_words,
           length(name_words) = 2 AND match(name_words[1], '^[A-Z]{3,7}$') AND startsWith(name_words[2], '/') AS is_http_name,
           -- `hipstershop.CartService/GetCart`, `grpc.pkg.Service/Method`, `/pkg.Service/Method`; the service has a dot and an upper-case last name.

@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Committer, Note } from '../../commit.ts'
+import type { Origin } from '../../origin.ts'
+import type { TopicConfig } from './config.ts'
+import type { FramedMessages } from './framing.ts'
+
+/** A chunk is committed at this size at the latest, or when its oldest message has waited so long. */
+export const CHUNK_BYTES = 32 << 20
+const GATHER_MS = 250
+/** Whoever waits for room looks up so often, to stay a member of its group. */
+const LOOK_UP_MS = 500
+/** Messages that wait to be committed, over all topics. Beyond it nothing more is fetched. */
+export const WAITING_BYTES_MAX = 48 << 20
+/** Chunks in the spool at once: one for each lane of the store. The next one is gathered meanwhile. */
+const COMMITS_MAX = 2
+/** A chunk with so many entries of rejects is committed, whatever its size. */
+const REJECTS_MAX = 1_000
+const RETRY_MS = 250
+const RETRY_MS_MAX = 10_000
+const CLOSE_DEADLINE_MS = 20_000
+
+/** Messages of one partition, in order and without a gap that was not there. */
+export interface Piece extends FramedMessages {
+  /** Name of the position in the store. */
+  key: string
+  first: number
+  next: number
+  /** Called once they are in the store, of a chunk's pieces with the same key only on the last one. */
+  stored(): void
+  /** Called when they came neither to the store nor to its spool: they are to be read again. */
+  lost(): void
+}
+
+/** One topic's messages, taken on one sender's word. */
+export interface Feed {
+  config: TopicConfig
+  origin: Origin
+}
+
+/** Gathers messages to chunks and commits them, so that many small ones cost one insert. */
+export interface Chunks {
+  /** @returns resolves when the messages are in the store, or were given up */
+  add(feed: Feed, piece: Piece): Promise<void>
+  /**
+   * Waits until more may be taken.
+   * @param heartbeat called while waiting; what it throws ends the wait
+   */
+  room(heartbeat: () => Promise<void>): Promise<void>
+  /** Commits what was gathered, and resolves when it is in the store; what the store does not take by then stays in the spool. */
+  close(): Promise<void>
+}
+
+interface Batch {
+  feed: Feed
+  pieces: Piece[]
+  bytes: number
+  rejects: number
+  sinceMs: number
+  done: PromiseWithResolvers<void>
+}
+
+export function createChunks(committer: Committer, note: (text: string) => void, chunkBytes = CHUNK_BYTES): Chunks {
+  const gathering = new Map<string, Batch>()
+  const running = new Set<Promise<void>>()
+  const closing = new AbortController()
+  const waiting = createLevel()
+  let isDraining = false
+  let timer: NodeJS.Timeout | undefined
+
+  const isRipe = ({ bytes, rejects, sinceMs }: Batch) =>
+    isDraining || bytes >= chunkBytes || rejects >= REJECTS_MAX || performance.now() - sinceMs >= GATHER_MS
+  const pump = () => {
+    for (const [name, batch] of gathering) {
+      if (running.size >= COMMITS_MAX) return
+      if (!isRipe(batch)) continue
+      gathering.delete(name)
+      const work = commitBatch(committer, batch, waiting, note, closing.signal).finally(() => {
+        running.delete(work)
+        pump()
+      })
+      running.add(work)
+    }
+    clearTimeout(timer)
+    timer = gathering.size > 0 ? setTimeout(pump, GATHER_MS) : undefined
+  }
+  return {
+    add: (feed, piece) => {
+      const name = JSON.stringify([feed.config, feed.origin])
+      let batch = gathering.get(name)
+      if (!batch) {
+        batch = { feed, pieces: [], bytes: 0, rejects: 0, sinceMs: performance.now(), done: Promise.withResolvers() }
+        gathering.set(name, batch)
+      }
+      batch.pieces.push(piece)
+      batch.bytes += piece.bytes.length
+      batch.rejects += piece.rejects.length
+      waiting.add(piece.bytes.length)
+      pump()
+      return batch.done.promise
+    },
+    room: async (heartbeat) => {
+      while (waiting.bytes() >= WAITING_BYTES_MAX) {
+        await waiting.lowered(LOOK_UP_MS)
+        await heartbeat()
+      }
+    },
+    close: async () => {
+      isDraining = true
+      const deadline = setTimeout(() => closing.abort(), CLOSE_DEADLINE_MS)
+      for (pump(); running.size > 0; ) await Promise.all(running)
+      clearTimeout(deadline)
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** How much waits, and a way to wait until it is less. */
+function createLevel() {
+  let bytes = 0
+  let lowered = Promise.withResolvers<void>()
+  return {
+    bytes: () => bytes,
+    add: (more: number) => {
+      bytes += more
+    },
+    lower: (less: number) => {
+      bytes -= less
+      lowered.resolve()
+      lowered = Promise.withResolvers<void>()
+    },
+    lowered: async (atMostMs: number) => {
+      const stop = new AbortController()
+      await Promise.race([lowered.promise, sleep(atMostMs, undefined, { signal: stop.signal }).catch(() => {})])
+      stop.abort()
+    },
+  }
+}
+
+type Level = ReturnType<typeof createLevel>
+
+async function commitBatch(
+  committer: Committer,
+  batch: Batch,
+  waiting: Level,
+  note: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { pieces, feed, bytes } = batch
+  const chunk = Buffer.concat(pieces.map((piece) => piece.bytes))
+  const description = noteOf(feed, pieces)
+  const what = `messages of topic ${feed.config.topic}`
+  // Not synced: Kafka has them until the store has them.
+  const insert = await persist(async () => committer.spool(chunk, description, false), `${what} wait for the spool`)
+  waiting.lower(bytes)
+  if (!insert) for (const piece of pieces) piece.lost()
+  else if (await persist(insert, `${what} wait for the store`)) {
+    for (const piece of new Map(pieces.map((one) => [one.key, one])).values()) piece.stored()
+  }
+  batch.done.resolve()
+
+  /** Tries until it succeeds; undefined when there is no more time. */
+  async function persist<T>(work: () => Promise<T>, why: string): Promise<T | undefined> {
+    let isTold = false
+    for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
+      try {
+        const result = await work()
+        if (isTold) note(`${what} go on`)
+        return result
+      } catch (error) {
+        if (!isTold) note(`${why}: ${error instanceof Error ? error.message : String(error)}`)
+        isTold = true
+        await sleep(delayMs, undefined, { signal }).catch(() => {})
+      }
+    }
+    return undefined
+  }
+}
+
+/** The chunk's identity is where its messages lie: the same messages in the same bounds are the same chunk. */
+function noteOf({ config, origin }: Feed, pieces: Piece[]): Note {
+  const ends = new Map<string, number>()
+  for (const { key, next } of pieces) ends.set(key, Math.max(next, ends.get(key) ?? 0))
+  const where = [config.source, origin.cluster, origin.sender, pieces.map(({ key, first, next }) => [key, first, next])]
+  const rejects = pieces.flatMap((piece) => piece.rejects)
+  return {
+    source: config.source,
+    framing: config.framing === 'otlp_proto' ? 'protobuf' : 'lines',
+    origin,
+    receiver: 'kafka',
+    token: createHash('sha256').update(JSON.stringify(where)).digest('hex'),
+    lines: pieces.reduce((sum, { lines }) => sum + lines, 0),
+    positions: [...ends].map(([file, end]) => ({ file, beginning: 0, end })),
+    ...(rejects.length > 0 ? { rejects } : {}),
+  }
+}
