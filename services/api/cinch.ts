@@ -18,6 +18,8 @@ import type { Input } from '../collector/input.ts'
 import { type Observer, SILENT } from '../collector/observe.ts'
 import { type Origin, operator } from '../collector/origin.ts'
 import { type Follower, follow } from '../collector/receivers/follow.ts'
+import type { KafkaConfig } from '../collector/receivers/kafka/config.ts'
+import type { KafkaReceiver } from '../collector/receivers/kafka/receiver.ts'
 import { signalOf, submitRaw } from '../collector/receivers/raw.ts'
 import { createSenders, type Senders } from '../collector/senders.ts'
 import { findSource } from '../collector/sources/index.ts'
@@ -46,6 +48,8 @@ export interface Cinch {
   sources(nowMs?: number): Promise<SourceListing[]>
   /** Follows files of lines until it is stopped. */
   follow(source: string, cluster: string, patterns: string[], note: (text: string) => void): Promise<Follower>
+  /** Reads topics of Kafka until it is stopped. @throws CinchError `kafka_refused` */
+  kafka(config: KafkaConfig, note: (text: string) => void): Promise<KafkaReceiver>
   ingest(source: string, cluster: string, input: Input, progress?: Progress): Promise<IngestResult>
   /** Stores what came in one request; `hold` is the memory of the body where that was taken already; given back here. */
   ingestRequest(source: string, origin: Origin, body: Buffer, hold?: Hold): Promise<IngestResult>
@@ -101,12 +105,17 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
     await job('count_metrics', () => countMetrics(store))
   })
   await analyze()
+  const senders = createSenders(store)
   return {
     migrated,
     recovered,
     analyze,
     observe,
-    senders: createSenders(store),
+    senders,
+    kafka: async (config, note) => {
+      const { startKafkaReceiver } = await import('../collector/receivers/kafka/receiver.ts')
+      return await startKafkaReceiver({ store, committer, senders, config, note })
+    },
     follow: async (source, cluster, patterns, note) =>
       await follow({
         store,
@@ -159,7 +168,7 @@ function ingestion(
 
 function questions(
   store: Store,
-): Omit<Cinch, 'migrated' | 'recovered' | 'analyze' | 'senders' | 'observe' | 'follow' | Ingestion> {
+): Omit<Cinch, 'migrated' | 'recovered' | 'analyze' | 'senders' | 'observe' | 'follow' | 'kafka' | Ingestion> {
   const named = async <Row extends Parameters<typeof nameCalls>[0][number]>(
     asked: AskedWindow,
     rowsOf: (window: Window) => Promise<Row[]>,

@@ -58,7 +58,7 @@ function withWorkloads(mapping: string): string {
 /** Lines that stand alone: the others are looked at once more for what a runtime or a shipper put around them. */
 const isPlain = (pattern: string) =>
   `match(line, '${pattern}') AND length(line) <= 262144 AND isValidUTF8(line)
-   AND position(line, '"log":') = 0 AND position(line, '"message":') = 0 AND position(line, '"kubernetes":') = 0`
+   AND position(line, '"log":') = 0 AND position(line, '"kubernetes":') = 0`
 
 /** Spans in documents of their own, which may span lines, brought to what `otlp-traces` reads. */
 function spanStatements(source: Source, { reads, lines, settings }: LineInput): Statements {

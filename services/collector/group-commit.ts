@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { OverloadedError } from '../model/errors.ts'
+import { OverloadedError } from '../model/overloaded.ts'
 import type { SpoolEntry } from '../store/spool.ts'
 import { type Budget, createBudget, type Hold, WAITING_BYTES_MAX } from './budget.ts'
 import type { Committer, Note } from './commit.ts'

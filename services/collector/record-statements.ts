@@ -66,10 +66,29 @@ const ADDRESS = `Tuple(socket_address Tuple(address String, port_value UInt32), 
 const SECONDS = 'Tuple(seconds Int64, nanos Int32)'
 const CERTIFICATE = 'Tuple(subject_alt_name Array(Tuple(uri String)))'
 /** Envoy's short names in the order of the fields of `ResponseFlags`. (docs: access log usage, RESPONSE_FLAGS) */
-const FLAGS = ['LH', 'UH', 'UT', 'LR', 'UR', 'UF', 'UC', 'UO', 'NR', 'DI', 'FI', 'RL', 'UAEX', 'RLSE', 'DC', 'URX', 'SI', 'IH']
-  .concat(['DPE', 'UMSDR', 'RFCF', 'NFCF', 'DT', 'UPE', 'NC', 'OM', 'DF', 'DR'])
+const FLAGS = [
+  'LH',
+  'UH',
+  'UT',
+  'LR',
+  'UR',
+  'UF',
+  'UC',
+  'UO',
+  'NR',
+  'DI',
+  'FI',
+  'RL',
+  'UAEX',
+  'RLSE',
+  'DC',
+  'URX',
+  'SI',
+  'IH',
+].concat(['DPE', 'UMSDR', 'RFCF', 'NFCF', 'DT', 'UPE', 'NC', 'OM', 'DF', 'DR'])
 const FLAG_TYPES = FLAGS.map((flag) => (flag === 'UAEX' ? 'UAEX Tuple(reason Int32)' : `${flag} Bool`)).join(', ')
-const CLAIM = 'Tuple(key String, value Tuple(number_value Float64, string_value String, list_value Tuple(values Array(Tuple(string_value String)))))'
+const CLAIM =
+  'Tuple(key String, value Tuple(number_value Float64, string_value String, list_value Tuple(values Array(Tuple(string_value String)))))'
 const METADATA = `Tuple(filter_metadata Array(Tuple(key String, value Tuple(fields Array(Tuple(key String,
   value Tuple(string_value String, struct_value Tuple(fields Array(${CLAIM})))))))))`
 const COMMON = `Tuple(downstream_remote_address ${ADDRESS}, downstream_local_address ${ADDRESS},
@@ -92,10 +111,19 @@ function alsFields({ constants, reads }: RecordInput): string {
     .replaceAll(/\{address:([^{}]+)\}/g, (_, x: string) => addressText(x))
     .replaceAll(/\{milliseconds:([^{}]+)\}/g, (_, x: string) => milliseconds(x))
     .replaceAll(/\{flags:([^{}]+)\}/g, (_, x: string) => flagsText(x))
-    .replaceAll(/\{filter:([^{}]+)\}/g, (_, name: string) => `e.1.metadata.filter_metadata[indexOf(metadata_names, '${name}')].value.fields`)
-    .replaceAll(/\{claim:([^{}]+)\}/g, (_, name: string) => `toJSONString(claim_values[indexOf(claim_names, '${name}')].string_value)`)
-    .replaceAll(/\{claims:([^{}]+)\}/g, (_, name: string) =>
-      `toJSONString(arrayMap(item -> item.1, claim_values[indexOf(claim_names, '${name}')].list_value.values))`)
+    .replaceAll(
+      /\{filter:([^{}]+)\}/g,
+      (_, name: string) => `e.1.metadata.filter_metadata[indexOf(metadata_names, '${name}')].value.fields`,
+    )
+    .replaceAll(
+      /\{claim:([^{}]+)\}/g,
+      (_, name: string) => `toJSONString(claim_values[indexOf(claim_names, '${name}')].string_value)`,
+    )
+    .replaceAll(
+      /\{claims:([^{}]+)\}/g,
+      (_, name: string) =>
+        `toJSONString(arrayMap(item -> item.1, claim_values[indexOf(claim_names, '${name}')].list_value.values))`,
+    )
     .replaceAll('{requests}', () => messages(ALS_STRUCTURE, reads))
     .replaceAll('{constants}', () => constants)
   return withWorkloads(mapping)
@@ -156,7 +184,10 @@ function logFields(framing: Framing, { constants, lines, reads }: RecordInput): 
           .replace('{constants}', () => constants)
   const mapping = part('otlp-logs/mapping.sql')
     .replaceAll('{stage}', () => stageOfName('entry_type'))
-    .replaceAll(/\{scalar:([^{}]+)\}/g, (_, x: string) => `if(${x}.1 != '' OR toString(${x}.2) = '0', ${x}.1, toString(${x}.2))`)
+    .replaceAll(
+      /\{scalar:([^{}]+)\}/g,
+      (_, x: string) => `if(${x}.1 != '' OR toString(${x}.2) = '0', ${x}.1, toString(${x}.2))`,
+    )
     .replaceAll(/\{resource:([^{}]+)\}/g, (_, key: string) => `resource_values[indexOf(resource_keys, '${key}')]`)
     .replaceAll('{containers}', PROXY_CONTAINERS)
     .replaceAll('{records}', () => records)
@@ -169,7 +200,9 @@ function logFields(framing: Framing, { constants, lines, reads }: RecordInput): 
   const picked = FIELD_NAMES.map((name, at) => {
     const of = (format: string) => `${setAside(format)}.${at + 1}`
     const told = `multiIf(format = 'istio-text', ${of('istio-text')}, format = 'envoy-text', ${of('envoy-text')}, ${of('istio-json')})`
-    return name === 'field_reject' ? `if(record_reject != '', record_reject, ${told}) AS field_reject` : `${told} AS ${name}`
+    return name === 'field_reject'
+      ? `if(record_reject != '', record_reject, ${told}) AS field_reject`
+      : `${told} AS ${name}`
   })
   return `SELECT * EXCEPT (${formats.map(setAside).join(', ')}), ${picked.join(', ')} FROM (${read})`
 }

@@ -2,11 +2,13 @@ import { join } from 'node:path'
 import { type Cinch, openCinch } from '../../api/cinch.ts'
 import { createServer } from '../../api/server.ts'
 import { readOrMakeToken } from '../../api/token.ts'
+import type { KafkaConfig } from '../../collector/receivers/kafka/config.ts'
 import { CinchError } from '../../model/errors.ts'
 import { query, type Store } from '../../store/store.ts'
 import { openTelemetry, type Telemetry } from '../../telemetry/telemetry.ts'
 import { noteRecovery, openOwnStore } from '../backend.ts'
 import type { Command, Context } from '../command.ts'
+import { KAFKA_OPTIONS, kafkaOptions, startConsuming } from '../consuming.ts'
 import { FOLLOW_OPTIONS, followOptions, startFollowing } from '../following.ts'
 import { storeLocation } from '../options.ts'
 import { quotaOption, RECEIVER_OPTIONS, startOtlp } from '../receiving.ts'
@@ -29,11 +31,13 @@ export const serveCommand: Command = {
     ...RECEIVER_OPTIONS,
     ...SCRAPE_OPTIONS,
     ...FOLLOW_OPTIONS,
+    ...KAFKA_OPTIONS,
   },
   run: async ({ args, print, note }) => {
     const roles = readRoles(args.text('roles'))
     const port = readPort(args.text('port'))
     followOptions(args)
+    const kafka = await kafkaOptions(args)
     const store = await openOwnStore(storeLocation(args.text('store')))
     const telemetry = await openTelemetry()
     const told = (text: string) => {
@@ -41,7 +45,13 @@ export const serveCommand: Command = {
       telemetry.log('warn', text)
     }
     try {
-      await serve(store, roles, args.text('host') ?? '127.0.0.1', port, { args, print, note: told, telemetry })
+      await serve(store, roles, args.text('host') ?? '127.0.0.1', port, {
+        args,
+        kafka,
+        print,
+        note: told,
+        telemetry,
+      })
     } finally {
       await telemetry.shutdown()
       await store.close()
@@ -55,7 +65,13 @@ async function serve(
   roles: Set<Role>,
   host: string,
   port: number,
-  { args, print, note, telemetry }: Pick<Context, 'args' | 'print' | 'note'> & { telemetry: Telemetry },
+  {
+    args,
+    kafka,
+    print,
+    note,
+    telemetry,
+  }: Pick<Context, 'args' | 'print' | 'note'> & { kafka: KafkaConfig[]; telemetry: Telemetry },
 ): Promise<void> {
   const { registry } = telemetry
   const cinch = await openCinch(store, {
@@ -85,6 +101,7 @@ async function serve(
     if (roles.has('analyzer')) stops.push(startAnalyzer(cinch, note))
     if (roles.has('collector')) stops.push(await startOtlp(cinch, host, { args, print, note }))
     if (roles.has('collector')) stops.push(await startScrapers(cinch, args, note))
+    if (roles.has('collector')) stops.push(await startConsuming(cinch, kafka, note))
     if (roles.has('collector')) stops.push(await startFollowing(cinch, followOptions(args), note))
     await stopSignal()
   } finally {

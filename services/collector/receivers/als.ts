@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { handleClientStreamingCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js'
-import { CinchError, OverloadedError } from '../../model/errors.ts'
+import { CinchError } from '../../model/errors.ts'
+import { OverloadedError } from '../../model/overloaded.ts'
 import type { Hold } from '../budget.ts'
 import type { Origin } from '../origin.ts'
 import type { Source } from '../sources/index.ts'

@@ -1,5 +1,6 @@
 import { Metadata, type ServerReadableStream, type ServiceDefinition, status } from '@grpc/grpc-js'
-import { CinchError, OverloadedError } from '../../model/errors.ts'
+import { CinchError } from '../../model/errors.ts'
+import { OverloadedError } from '../../model/overloaded.ts'
 import type { Origin } from '../origin.ts'
 import type { Source } from '../sources/index.ts'
 import type { ReceiverContext } from './http.ts'

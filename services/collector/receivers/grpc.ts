@@ -1,5 +1,6 @@
 import { type handleClientStreamingCall, Server } from '@grpc/grpc-js'
-import { CinchError, OverloadedError } from '../../model/errors.ts'
+import { CinchError } from '../../model/errors.ts'
+import { OverloadedError } from '../../model/overloaded.ts'
 import type { Hold } from '../budget.ts'
 import { createLanes } from '../lanes.ts'
 import type { Outcome } from '../parts.ts'

@@ -14,7 +14,7 @@ export interface Source {
   yields?: 'facts' | 'spans'
   /** How a line of this source begins where nothing stands around it; the others take the longer way through `unwrap.sql`. */
   begins?: string
-  /** The same as a regular expression (RE2) without braces, for sources that yield facts. */
+  /** The same for sources that yield facts, as a regular expression (RE2) that no shipper's object matches. */
   plain?: string
   /** Containers (RE2) whose lines are taken where a shipper names the container; any proxy's where nothing is said. */
   containers?: string
@@ -70,7 +70,7 @@ export const SOURCES: Source[] = [
     title: 'NGINX access log: combined, or the recommended JSON (HTTP and stream)',
     kind: 'lines',
     yields: 'facts',
-    plain: '^[{]|^[0-9a-fA-F:.]+ - |^unix: - ',
+    plain: '^[{]"time":[0-9.]+,"remote_addr":|^[0-9a-fA-F:.]+ - |^unix: - ',
     containers: 'nginx|proxy|ingress|gateway|controller',
     tells:
       'every request: client address, method, path, status; in the recommended JSON also the upstream, ports, TLS and the verified client certificate',
@@ -95,7 +95,7 @@ export const SOURCES: Source[] = [
     title: 'Linkerd proxy: access log (apache or JSON) and policy decisions',
     kind: 'lines',
     yields: 'facts',
-    plain: '^[{]|^[0-9a-fA-F:.]+:[0-9]+ [^ ]+ - [[]|^[[][0-9a-fA-F:.]+[]]:[0-9]+ [^ ]+ - [[]',
+    plain: '^[{]"client[.]addr":|^[0-9a-fA-F:.]+:[0-9]+ [^ ]+ - [[]|^[[][0-9a-fA-F:.]+[]]:[0-9]+ [^ ]+ - [[]',
     tells:
       'every request at the callee: the caller’s identity, proven by mutual TLS; method, path, status; which server and route refused',
     cannotTell: 'the callee, unless a shipper names the pod; ports; users; method and path of a refusal',
@@ -119,7 +119,7 @@ export const SOURCES: Source[] = [
     title: 'Kubernetes API server audit log (audit.k8s.io/v1, JSON lines)',
     kind: 'lines',
     yields: 'facts',
-    plain: '^[{]',
+    plain: '^[{]"kind":"Event",',
     containers: 'apiserver|audit|proxy',
     tells:
       'every request to the API: who (user, groups, service account), verb and resource, decision and the binding that allowed it',

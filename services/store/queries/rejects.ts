@@ -48,7 +48,11 @@ export interface MessageReject {
 }
 
 /** Records messages of any source that are no telemetry: one reject each. */
-export async function rejectMessages(client: ClickHouseClient, params: Params, rejects: MessageReject[]): Promise<void> {
+export async function rejectMessages(
+  client: ClickHouseClient,
+  params: Params,
+  rejects: MessageReject[],
+): Promise<void> {
   await run(
     client,
     `INSERT INTO parsed_request (batch, sender, cluster, source_format, reject_reason, line)

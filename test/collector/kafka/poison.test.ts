@@ -45,39 +45,26 @@ describe.runIf(kafkaClassPath() !== undefined)('messages that are no telemetry',
     const good = generateText(1, 600)
     const lines = good.text.split('\n').slice(0, -1)
     const gzip = { compression: CompressionTypes.GZIP }
-    const lap=(t:string)=>process.stderr.write(t+' '+performance.now()+'\n')
-    lap('0')
     await send(kafka, 'poison', lines.slice(0, 200))
-    lap('0a')
     await send(kafka, 'poison', [null, lines[200] ?? '', null])
-    lap('0b')
     await send(kafka, 'poison', [Buffer.alloc(MESSAGE_BYTES_MAX + 1), lines[201] ?? ''], gzip)
-    lap('0b')
-    await send(kafka, 'poison', [Buffer.alloc(INFLATED_BYTES_MAX)], gzip)
+    const bomb = Array.from({ length: INFLATED_BYTES_MAX >> 20 }, () => Buffer.alloc(1 << 20))
+    await send(kafka, 'poison', bomb, gzip)
     // More messages in one batch than a stack holds arguments.
-    await send(
-      kafka,
-      'poison',
-      Array.from({ length: 150_000 }, () => null),
-      { size: 150_000 },
-    )
-    lap('2')
+    sendByJava(kafka, 'poison', 'x\n'.repeat(150_000))
+    expect(Math.max(...readRecordBatches(logOf(kafka, 'poison')).map(({ count }) => count))).toBeGreaterThan(130_000)
     await send(kafka, 'poison', lines.slice(202))
-    lap('3')
     const { receiver, notes } = await receive(store, kafka.broker, [linesOf('poison', 'poison')])
-    lap('4')
     const rejected = good.rejected + 2 + 1 + 1 + 150_000
     await until(
       () => counted(store, 'poison'),
       ({ facts, rejects }) => facts >= good.accepted && rejects >= rejected,
     )
-    lap('5')
     await receiver.stop()
-    lap('6')
     expect(await counted(store, 'poison')).toEqual(exactly(good.accepted, rejected))
     expect(notes).toEqual([])
-    const found2 = (await reasons('poison')).filter(({ reason }) => /_message|_batch|message_|batch_/.test(String(reason)))
-    expect(found2).toEqual([
+    const own = /^(null_message|message_too_large|batch_too_large)$/
+    expect((await reasons('poison')).filter(({ reason }) => own.test(String(reason)))).toEqual([
       { reason: 'batch_too_large', messages: 1 },
       { reason: 'message_too_large', messages: 1 },
       { reason: 'null_message', messages: 2 },

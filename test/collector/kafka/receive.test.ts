@@ -87,8 +87,8 @@ describe.runIf(kafkaClassPath() !== undefined)('messages of a real broker', () =
       await kafka.createTopic(topic)
       const { text, accepted, rejected } = generateText(3, 3_000)
       sendByJava(kafka, topic, text, codec)
-    expect(readRecordBatches(logOf(kafka, topic)).map((batch) => CODECS[batch.codec])).toContain(codec)
-    expect(await receiveAll(topic, accepted, rejected)).toEqual(exactly(accepted, rejected))
+      expect(readRecordBatches(logOf(kafka, topic)).map((batch) => CODECS[batch.codec])).toContain(codec)
+      expect(await receiveAll(topic, accepted, rejected)).toEqual(exactly(accepted, rejected))
     },
     60_000,
   )

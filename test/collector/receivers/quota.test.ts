@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { createBudget } from '../../../services/collector/budget.ts'
 import { outcomesOf } from '../../../services/collector/parts.ts'
 import { createQuota, createTurns } from '../../../services/collector/quota.ts'
-import { OverloadedError } from '../../../services/model/errors.ts'
+import { OverloadedError } from '../../../services/model/overloaded.ts'
 
 const RATE = 1000
 

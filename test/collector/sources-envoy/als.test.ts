@@ -11,15 +11,18 @@ afterAll(() => store.close())
 const rows = async (columns: string, cluster: string) =>
   await store.rows(`SELECT ${columns} FROM request WHERE cluster = {cluster:String} ORDER BY path`, { cluster })
 const reasons = async (cluster: string) =>
-  (await store.rows('SELECT reason FROM rejected_line WHERE cluster = {cluster:String} ORDER BY reason', { cluster })).map(
-    ({ reason }) => reason,
-  )
+  (
+    await store.rows('SELECT reason FROM rejected_line WHERE cluster = {cluster:String} ORDER BY reason', { cluster })
+  ).map(({ reason }) => reason)
 
 test('each response flag by the name that Envoy writes', async () => {
   // Envoy's documentation of %RESPONSE_FLAGS% beside the field numbers of ResponseFlags; 13 is a message with a reason.
-  const names = 'LH UH UT LR UR UF UC UO NR DI FI RL UAEX RLSE DC URX SI IH DPE UMSDR RFCF NFCF DT UPE NC OM DF DR'.split(' ')
+  const names =
+    'LH UH UT LR UR UF UC UO NR DI FI RL UAEX RLSE DC URX SI IH DPE UMSDR RFCF NFCF DT UPE NC OM DF DR'.split(' ')
   const flag = (id: number): Fields => [[id, id === 13 ? [[1, 1]] : 1]]
-  const entries = names.map((_, at) => httpEntry({ path: `/${String(at).padStart(2, '0')}`, common: [[16, flag(at + 1)]] }))
+  const entries = names.map((_, at) =>
+    httpEntry({ path: `/${String(at).padStart(2, '0')}`, common: [[16, flag(at + 1)]] }),
+  )
   const two = httpEntry({ path: '/x', common: [[16, [...flag(6), ...flag(16)]]] })
   await store.request('envoy-als', stream([...entries, two]), { cluster: 'flags' })
   const stored = await rows('response_flags', 'flags')
@@ -35,7 +38,13 @@ test('addresses: IPv4, IPv6, a pipe, an internal listener, and none', async () =
     [[], '::', 0],
   ]
   const entries = addresses.map(([address], at) =>
-    httpEntry({ path: `/${at}`, common: [[13, address], [15, 'outbound|80||orders.shop.svc.cluster.local']] }),
+    httpEntry({
+      path: `/${at}`,
+      common: [
+        [13, address],
+        [15, 'outbound|80||orders.shop.svc.cluster.local'],
+      ],
+    }),
   )
   await store.request('envoy-als', stream(entries), { cluster: 'addresses' })
   expect(await rows('toString(destination_address) AS address, workload_port AS port', 'addresses')).toEqual(
@@ -45,13 +54,16 @@ test('addresses: IPv4, IPv6, a pipe, an internal listener, and none', async () =
 
 test('a client that says who it is in X-Forwarded-For is not the caller: the direct peer is', async () => {
   const entry = httpEntry({
-    common: [[2, socket('203.0.113.9', 0)], [20, socket('10.0.0.7', 4711)]],
+    common: [
+      [2, socket('203.0.113.9', 0)],
+      [20, socket('10.0.0.7', 4711)],
+    ],
     request: [[8, '203.0.113.9']],
   })
   await store.request('envoy-als', stream([entry]), { cluster: 'forwarded' })
-  expect(await rows('toString(source_address) AS source, source_port, toString(client_address) AS client', 'forwarded')).toEqual([
-    { source: '::ffff:10.0.0.7', source_port: 4711, client: '::ffff:203.0.113.9' },
-  ])
+  expect(
+    await rows('toString(source_address) AS source, source_port, toString(client_address) AS client', 'forwarded'),
+  ).toEqual([{ source: '::ffff:10.0.0.7', source_port: 4711, client: '::ffff:203.0.113.9' }])
 })
 
 test('types of entries become stages; what an upstream log tells is no request of its own', async () => {
@@ -61,7 +73,13 @@ test('types of entries become stages; what an upstream log tells is no request o
   const entries = Array.from({ length: 14 }, (_, type) =>
     httpEntry({ path: `/${String(type).padStart(2, '0')}`, common: [[33, type]] }),
   )
-  const older = httpEntry({ path: '/older', common: [[33, 0], [27, 1]] })
+  const older = httpEntry({
+    path: '/older',
+    common: [
+      [33, 0],
+      [27, 1],
+    ],
+  })
   expect(await store.request('envoy-als', stream([...entries, older]), { cluster: 'types' })).toMatchObject({
     accepted: 12,
     rejected: 3,
@@ -79,7 +97,19 @@ describe('names', () => {
     return await rows('destination_namespace AS namespace, destination_workload AS workload', cluster)
   }
   const metadata = (pairs: Record<string, string>): Fields => [
-    [3, Object.entries(pairs).map(([key, value]) => [1, [[1, key], [2, [[3, value]]]]] as [number, Fields])],
+    [
+      3,
+      Object.entries(pairs).map(
+        ([key, value]) =>
+          [
+            1,
+            [
+              [1, key],
+              [2, [[3, value]]],
+            ],
+          ] as [number, Fields],
+      ),
+    ],
   ]
 
   test('from what istiod gives the proxy, else from its id, else none', async () => {
@@ -100,7 +130,15 @@ describe('names', () => {
   })
 })
 
-const PEER: Fields = [[4, [[1, 4], [5, [[1, [[1, 'spiffe://cluster.local/ns/shop/sa/web']]]]]]]]
+const PEER: Fields = [
+  [
+    4,
+    [
+      [1, 4],
+      [5, [[1, [[1, 'spiffe://cluster.local/ns/shop/sa/web']]]]],
+    ],
+  ],
+]
 
 test('a verified certificate is a verified caller, and the sender’s cap holds', async () => {
   const bytes = stream([httpEntry({ common: PEER })])
@@ -113,16 +151,58 @@ test('a verified certificate is a verified caller, and the sender’s cap holds'
 })
 
 test('plaintext is told, and names nobody', async () => {
-  await store.request('envoy-als', stream([httpEntry({ common: [[20, socket('10.0.0.7', 4711)]] })]), { cluster: 'plain' })
+  await store.request('envoy-als', stream([httpEntry({ common: [[20, socket('10.0.0.7', 4711)]] })]), {
+    cluster: 'plain',
+  })
   expect(await rows('source_principal, source_evidence, mtls', 'plain')).toEqual([
     { source_principal: '', source_evidence: 'none', mtls: 'no' },
   ])
 })
 
 test('dry runs of network RBAC are read from the metadata of connections', async () => {
-  const shadow: Fields = [[1, [[1, 'shadow_engine_result'], [2, [[3, 'denied']]]]], [1, [[1, 'shadow_effective_policy_id'], [2, [[3, 'ns[shop]-policy[db]-rule[0]']]]]]]
-  const metadata: Fields = [[1, [[1, 'envoy.filters.network.rbac'], [2, shadow]]]]
-  const entry: Fields = [[1, [[5, [[1, 1_795_535_537]]], [15, 'inbound|5432||'], [17, metadata], [33, 3]]], [2, [[1, 7], [2, 9]]]]
+  const shadow: Fields = [
+    [
+      1,
+      [
+        [1, 'shadow_engine_result'],
+        [2, [[3, 'denied']]],
+      ],
+    ],
+    [
+      1,
+      [
+        [1, 'shadow_effective_policy_id'],
+        [2, [[3, 'ns[shop]-policy[db]-rule[0]']]],
+      ],
+    ],
+  ]
+  const metadata: Fields = [
+    [
+      1,
+      [
+        [1, 'envoy.filters.network.rbac'],
+        [2, shadow],
+      ],
+    ],
+  ]
+  const entry: Fields = [
+    [
+      1,
+      [
+        [5, [[1, 1_795_535_537]]],
+        [15, 'inbound|5432||'],
+        [17, metadata],
+        [33, 3],
+      ],
+    ],
+    [
+      2,
+      [
+        [1, 7],
+        [2, 9],
+      ],
+    ],
+  ]
   await store.request('envoy-als', stream([entry], 'tcp'), { cluster: 'tcp' })
   expect(await rows('protocol, decision, decided_by, bytes_in, bytes_out', 'tcp')).toEqual([
     { protocol: 'tcp', decision: 'would_deny', decided_by: 'ns[shop]-policy[db]-rule[0]', bytes_in: 7, bytes_out: 9 },
@@ -133,12 +213,19 @@ test('what is no entry is a reject that says why', async () => {
   const empty = stream([])
   const timeless: Fields = [[3, [[5, '/a']]]]
   const long = httpEntry({ path: `/${'x'.repeat(20_000)}` })
-  const binary: Fields = [...httpEntry({}), [3, [[5, Buffer.from([0x2f, 0xff, 0xfe])]]]]
-  const huge = httpEntry({ request: [[6, 'y'.repeat(300_000)]] })
-  const early = httpEntry({ common: [[5, [[1, 12]]]] })
+  const binary = httpEntry({ path: Buffer.from([0x2f, 0xff, 0xfe]) })
+  const huge = httpEntry({ userAgent: 'y'.repeat(300_000) })
+  const early = httpEntry({ seconds: 12 })
   const bytes = Buffer.concat([empty, stream([timeless, long, binary, huge, early])])
   expect(await store.request('envoy-als', bytes, { cluster: 'odd' })).toMatchObject({ accepted: 0, rejected: 6 })
-  expect(await reasons('odd')).toEqual(['line_too_long', 'no_log_entries', 'no_start_time', 'not_utf8', 'path_too_long', 'time_too_old'])
+  expect(await reasons('odd')).toEqual([
+    'line_too_long',
+    'no_log_entries',
+    'no_start_time',
+    'not_utf8',
+    'path_too_long',
+    'time_too_old',
+  ])
 })
 
 test('text is refused line by line', async () => {

@@ -24,30 +24,84 @@ export function message(fields: Fields): Buffer {
 const START_TIME = 1_795_535_537
 
 /** An address of `envoy.config.core.v3.Address`. */
-export const socket = (host: string, port: number): Fields => [[1, [[2, host], [3, port]]]]
+export const socket = (host: string, port: number): Fields => [
+  [
+    1,
+    [
+      [2, host],
+      [3, port],
+    ],
+  ],
+]
 export const pipe = (path: string): Fields => [[2, [[1, path]]]]
-export const internal = (listener: string, endpoint: string): Fields => [[3, [[1, listener], [2, endpoint]]]]
+export const internal = (listener: string, endpoint: string): Fields => [
+  [
+    3,
+    [
+      [1, listener],
+      [2, endpoint],
+    ],
+  ],
+]
 
 /** What an HTTP entry of the tests says; the rest is as in any inbound request of `orders`. */
 export interface Entry {
-  path?: string
+  path?: string | Buffer
+  userAgent?: string
+  /** Seconds since 1970. */
+  seconds?: number
   common?: Fields
   request?: Fields
   response?: Fields
 }
 
 /** `HTTPAccessLogEntry` */
-export const httpEntry = ({ path = '/orders/1', common = [], request = [], response = [] }: Entry): Fields => [
-  [1, [[5, [[1, START_TIME], [2, 5_000_000]]], [15, 'inbound|8080||'], [33, 6], ...common]],
+export const httpEntry = ({
+  path = '/orders/1',
+  userAgent = 'test',
+  seconds = START_TIME,
+  common = [],
+  request = [],
+  response = [],
+}: Entry): Fields => [
+  [
+    1,
+    [
+      [
+        5,
+        [
+          [1, seconds],
+          [2, 5_000_000],
+        ],
+      ],
+      [15, 'inbound|8080||'],
+      [33, 6],
+      ...common,
+    ],
+  ],
   [2, 2],
-  [3, [[1, 1], [3, 'orders'], [5, path], [6, 'test'], ...request]],
+  [3, [[1, 1], [3, 'orders'], [5, path], [6, userAgent], ...request]],
   [4, [[1, [[1, 200]]], [6, 'via_upstream'], ...response]],
 ]
 
 /** One element of an `AlsBatch`: a stream of the proxy `orders` in `shop` with these entries. */
 export function stream(entries: Fields[], kind: 'http' | 'tcp' = 'http', node: Fields = ORDERS): Buffer {
   const logs: Fields = entries.map((entry) => [1, entry])
-  return message([[1, [[1, [[1, node], [2, 'test']]], [kind === 'http' ? 2 : 3, logs]]]])
+  return message([
+    [
+      1,
+      [
+        [
+          1,
+          [
+            [1, node],
+            [2, 'test'],
+          ],
+        ],
+        [kind === 'http' ? 2 : 3, logs],
+      ],
+    ],
+  ])
 }
 
 export const ORDERS: Fields = [[1, 'sidecar~10.0.0.8~orders-7d9c5b8f6-x2x4z.shop~shop.svc.cluster.local']]

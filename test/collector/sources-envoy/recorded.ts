@@ -25,7 +25,11 @@ export function shipped(): string {
   const lines = PROXIES.flatMap((proxy) =>
     recordedLines(proxy).map((line) => {
       const { namespace, workload } = PODS[proxy]
-      const kubernetes = { namespace_name: namespace, pod_name: `${workload}-7d9c5b8f6-x2x4z`, container_name: 'istio-proxy' }
+      const kubernetes = {
+        namespace_name: namespace,
+        pod_name: `${workload}-7d9c5b8f6-x2x4z`,
+        container_name: 'istio-proxy',
+      }
       return JSON.stringify({ log: `${line}\n`, kubernetes })
     }),
   )
@@ -82,7 +86,11 @@ const attribute = (key: string, value: unknown): object => ({
 /** A proxy's recorded lines as one OTLP/JSON request: each key an attribute, or in the body as a list or as the line itself. */
 export function otlpJson(proxy: (typeof PROXIES)[number], how: 'attributes' | 'list' | 'text'): string {
   const { namespace, workload } = PODS[proxy]
-  const pod = { 'k8s.namespace.name': namespace, 'k8s.pod.name': `${workload}-7d9c5b8f6-x2x4z`, 'k8s.container.name': 'istio-proxy' }
+  const pod = {
+    'k8s.namespace.name': namespace,
+    'k8s.pod.name': `${workload}-7d9c5b8f6-x2x4z`,
+    'k8s.container.name': 'istio-proxy',
+  }
   const logRecords = recordedLines(proxy).map((line) => {
     const { rbac, ...keys } = JSON.parse(line) as { rbac: unknown }
     // Envoy writes metadata as its JSON text.

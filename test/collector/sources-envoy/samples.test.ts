@@ -30,7 +30,9 @@ describe('envoy-als: samples of a real Envoy', () => {
   const expected = expectedOf('envoy-als')
 
   test('as Cinch recommends it: the facts that the driver and the proxies’ own logs tell', async () => {
-    expect(await load('envoy-als', 'recommended.binpb')).toEqual(normal(without(expected, 'proxy')).map(periodicWithout))
+    expect(await load('envoy-als', 'recommended.binpb')).toEqual(
+      normal(without(expected, 'proxy')).map(periodicWithout),
+    )
   })
 
   test('as Envoy sends it by itself: the same without what needs tags and headers', async () => {
@@ -60,7 +62,18 @@ function periodicWithout(fact: Fact): Fact {
 
 /** Envoy's own entries: no certificate's hash and end, no trace, no gRPC status, no unusual method, no cluster of what it refused itself. */
 function byItself(fact: Fact): Fact {
-  const { protocol, grpc_service, grpc_method, grpc_status, method, trace_id, span_id, certificate_hash, certificate_end, ...rest } = fact
+  const {
+    protocol,
+    grpc_service,
+    grpc_method,
+    grpc_status,
+    method,
+    trace_id,
+    span_id,
+    certificate_hash,
+    certificate_end,
+    ...rest
+  } = fact
   const unusual = method === 'PROPFIND'
   const uncalled = fact['attempt'] === undefined && fact['reporter'] === 'destination'
   return {

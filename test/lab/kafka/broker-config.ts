@@ -57,8 +57,8 @@ export function brokerProperties(dir: string, ports: BrokerPorts, tls: BrokerTls
     'transaction.state.log.num.partitions': '1',
     // Groups form at once, and a member that was killed is missed soon.
     'group.initial.rebalance.delay.ms': '0',
-    'broker.session.timeout.ms': '2000',
-    'broker.heartbeat.interval.ms': '500',
+    'broker.session.timeout.ms': '6000',
+    'broker.heartbeat.interval.ms': '1000',
     'group.min.session.timeout.ms': '1000',
     'message.max.bytes': String(16 << 20),
     'log.retention.ms': '-1',

@@ -2,7 +2,7 @@ import type { Json } from './parts.ts'
 import { BANK, EGRESS, hostOf, outboundCluster, PUBLIC_HOST, SERVICES, type Service, serviceOf } from './world.ts'
 
 /** How long users wait for an answer that does not come; `orders` takes longer for `/orders/slow/…`. */
-export const SLOW_ROUTE_TIMEOUT_MS = 300
+const SLOW_ROUTE_TIMEOUT_MS = 500
 /** The service whose callers repeat what failed with 503. */
 const RETRIED = 'catalog.shop.svc.cluster.local'
 

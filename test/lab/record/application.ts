@@ -92,7 +92,9 @@ async function grpcServer(host: string, port: number): Promise<Server> {
     },
   )
   await new Promise<void>((resolve, reject) =>
-    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())),
+    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    ),
   )
   return server
 }

@@ -31,7 +31,12 @@ export function sendHttp(to: { host: string; port: number; from?: string }, sent
         headers: {
           host: sent.host,
           'user-agent': `${USER_AGENT}${sent.name}`,
-          ...(sent.upgrade && { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }),
+          ...(sent.upgrade && {
+            connection: 'Upgrade',
+            upgrade: 'websocket',
+            'sec-websocket-version': '13',
+            'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+          }),
           ...sent.headers,
         },
       },

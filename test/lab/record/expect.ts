@@ -1,4 +1,4 @@
-import { FRONTEND, ISSUER, ORDERS, type Recording, REPORTS } from './record.ts'
+import { FRONTEND, ISSUER, ORDERS, REPORTS, type Recording } from './record.ts'
 
 /** A fact as `expected.jsonl` writes it: what says nothing is left out. */
 export type Fact = Record<string, unknown>
@@ -47,7 +47,13 @@ const KNOWN: Record<string, Known> = {
   plain: { path: '/orders/42', shape: '/orders/{int}', flags: ['query'] },
   user: {
     path: '/orders',
-    decision: { user_issuer: ISSUER, user_subject: 'alice', user_groups: ['buyers', 'staff'], acr: 'urn:mfa', amr: ['pwd', 'otp'] },
+    decision: {
+      user_issuer: ISSUER,
+      user_subject: 'alice',
+      user_groups: ['buyers', 'staff'],
+      acr: 'urn:mfa',
+      amr: ['pwd', 'otp'],
+    },
   },
   denied: { path: '/secrets/7', shape: '/secrets/{int}', decision: DENIED },
   would: { path: '/reports/2026-01-31', shape: '/reports/{date}', decision: WOULD_DENY },
@@ -75,14 +81,20 @@ const KNOWN: Record<string, Known> = {
   nowhere: { path: '/', more: { decision: 'denied', decided_by: 'route_not_found' } },
   retried: { path: '/retried/1', shape: '/retried/{int}', more: { attempt: 2 } },
   down: { path: '/down', more: { attempt: 3 } },
-  Get: { path: '/shop.Orders/Get', more: { protocol: 'grpc', grpc_service: 'shop.Orders', grpc_method: 'Get', grpc_status: 0 } },
-  Fail: { path: '/shop.Orders/Fail', more: { protocol: 'grpc', grpc_service: 'shop.Orders', grpc_method: 'Fail', grpc_status: 16 } },
+  Get: {
+    path: '/shop.Orders/Get',
+    more: { protocol: 'grpc', grpc_service: 'shop.Orders', grpc_method: 'Get', grpc_status: 0 },
+  },
+  Fail: {
+    path: '/shop.Orders/Fail',
+    more: { protocol: 'grpc', grpc_service: 'shop.Orders', grpc_method: 'Fail', grpc_status: 16 },
+  },
 }
 
 /** The requests' names in user agents; gRPC calls are told apart by their method. */
 function nameOf(line: Line): string {
   const name = /^cinch-record\/(\S+)/.exec(line.user_agent ?? '')?.[1] ?? ''
-  return name === 'grpc' ? (line.path ?? '').split('/').at(-1) ?? '' : name
+  return name === 'grpc' ? ((line.path ?? '').split('/').at(-1) ?? '') : name
 }
 
 /**
@@ -140,7 +152,10 @@ function factOf(proxy: string, line: Line): Fact {
     mtls: 'unknown',
     ...known.more,
   }
-  const fact = told({ ...base, ...(proxy === 'callee' ? calleeOf(line, known) : proxy === 'ingress' ? gatewayOf(line) : callerOf(proxy, line)) })
+  const fact = told({
+    ...base,
+    ...(proxy === 'callee' ? calleeOf(line, known) : proxy === 'ingress' ? gatewayOf(line) : callerOf(proxy, line)),
+  })
   return known.flags === undefined ? without(fact, 'path_flags') : fact
 }
 
@@ -161,7 +176,10 @@ function calleeOf(line: Line, known: Known): Fact {
   const remote = ends(line.downstream_direct_remote_address)
   const servicePort = SERVICE_PORT[local.port] ?? 0
   const name = nameOf(line)
-  const byReports = line.method === null ? line.connection_termination_details !== null : ['denied', 'would', 'slow', 'socket'].includes(name)
+  const byReports =
+    line.method === null
+      ? line.connection_termination_details !== null
+      : ['denied', 'would', 'slow', 'socket'].includes(name)
   const source = name === 'edge' ? 'cluster.local/ns/istio-system/sa/ingress' : byReports ? REPORTS : FRONTEND
   const refused = line.connection_termination_details
   return {
@@ -196,7 +214,8 @@ function calleeOf(line: Line, known: Known): Fact {
 /** A caller's proxy: it knows its own application, and the connection that it made. */
 function callerOf(workload: string, line: Line): Fact {
   const client = line.x_forwarded_for ? mapped(line.x_forwarded_for) : undefined
-  if (line.upstream_cluster === null) return { ...nowhereOf(line), client_address: client, request_id: line.request_id ?? undefined }
+  if (line.upstream_cluster === null)
+    return { ...nowhereOf(line), client_address: client, request_id: line.request_id ?? undefined }
   const own = ends(line.upstream_local_address ?? line.downstream_direct_remote_address)
   return {
     reporter: 'source',

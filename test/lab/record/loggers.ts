@@ -52,7 +52,9 @@ function keyValues(): { key: string; value: object }[] {
       typeof format === 'string'
         ? text(format)
         : {
-            kvlist_value: { values: Object.entries(format).map(([name, operator]) => ({ key: name, value: text(operator) })) },
+            kvlist_value: {
+              values: Object.entries(format).map(([name, operator]) => ({ key: name, value: text(operator) })),
+            },
           },
   }))
 }
@@ -74,10 +76,19 @@ export function otelLoggers(httpPort: number, pod: { namespace: string; workload
   }
   return [
     { log_name: OTEL_TEXT, grpc_service, disable_builtin_labels: true, body: text(ISTIO_TEXT.trimEnd()) },
-    { log_name: OTEL_ATTRIBUTES, http_service, resource_attributes, attributes: { values: [...keyValues(), ENTRY_TYPE] } },
+    {
+      log_name: OTEL_ATTRIBUTES,
+      http_service,
+      resource_attributes,
+      attributes: { values: [...keyValues(), ENTRY_TYPE] },
+    },
     { log_name: OTEL_BODY, grpc_service, body: { kvlist_value: { values: keyValues() } } },
   ].map((typed) => ({
     name: 'envoy.access_loggers.open_telemetry',
-    typed_config: { '@type': `${TYPE}.open_telemetry.v3.OpenTelemetryAccessLogConfig`, buffer_flush_interval: '0.1s', ...typed },
+    typed_config: {
+      '@type': `${TYPE}.open_telemetry.v3.OpenTelemetryAccessLogConfig`,
+      buffer_flush_interval: '0.1s',
+      ...typed,
+    },
   }))
 }

@@ -19,8 +19,8 @@ import {
   clusterOf,
   denyPeer,
   jwtFilter,
-  listenerOf,
   letStreamsThrough,
+  listenerOf,
   type Pod,
   recorded,
   tcpListener,
@@ -103,7 +103,11 @@ async function untilQuiet({ als, grpcLogs, httpLogs }: Recorded): Promise<void> 
 }
 
 const linesOf = (path: string) =>
-  existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter((line) => line !== '') : []
+  existsSync(path)
+    ? readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+    : []
 
 interface Proxy {
   name: string
@@ -171,7 +175,16 @@ async function startScene(
   const edge = callerConfig({ podAddress: gateway.address, certificate: await issue(GATEWAY), callee, logs: paths })
   proxies.push(await start('ingress', gateway, paths, gatewayConfig(edge, callee, gateway.address)))
   const now = Math.floor(Date.now() / 1000)
-  const claims = { iss: ISSUER, sub: 'alice', groups: ['buyers', 'staff'], acr: 'urn:mfa', amr: ['pwd', 'otp'], auth_time: now - 60, exp: now + 3600, secret_claim: 'never stored' }
+  const claims = {
+    iss: ISSUER,
+    sub: 'alice',
+    groups: ['buyers', 'staff'],
+    acr: 'urn:mfa',
+    amr: ['pwd', 'otp'],
+    auth_time: now - 60,
+    exp: now + 3600,
+    secret_claim: 'never stored',
+  }
   return { proxies, callee, jwt: token(claims, keys.privateKey) }
 }
 
@@ -207,7 +220,7 @@ function addTcpOutbound(outbound: Bootstrap, callee: Callee): void {
       accessLog: fileLogs(outbound, 'outbound'),
     }),
   )
-  const { upstream_bind_config, transport_socket } = clusterOf(outbound, `outbound|80||${host}`) ?? {}
+  const { upstream_bind_config, transport_socket } = clusterOf(outbound, `outbound|80||${host}`)
   const tls = structuredClone(transport_socket) as { typed_config: { sni: string } }
   tls.typed_config.sni = `outbound_.5432_._.${host}`
   addCluster(outbound, cluster(name, [[callee.podAddress, 5432]], { upstream_bind_config, transport_socket: tls }))
@@ -239,16 +252,28 @@ async function drive({ proxies, callee, jwt }: Scene): Promise<void> {
     const answered = await sendHttp(to, sent)
     if (answered !== status) throw new Error(`${sent.name} was answered ${answered}, not ${status}`)
   }
-  const grpc = [await callGrpc(edge, 'grpc.example.com', '/shop.Orders/Get'), await callGrpc(edge, 'grpc.example.com', '/shop.Orders/Fail')]
+  const grpc = [
+    await callGrpc(edge, 'grpc.example.com', '/shop.Orders/Get'),
+    await callGrpc(edge, 'grpc.example.com', '/shop.Orders/Fail'),
+  ]
   if (grpc.join() !== '0,16') throw new Error(`the gRPC calls ended with ${grpc}`)
-  const tcp = [await talkTcp(through('frontend', 'outbound_5432'), 'hello'), await talkTcp(through('reports', 'outbound_5432'), 'hello')]
+  const tcp = [
+    await talkTcp(through('frontend', 'outbound_5432'), 'hello'),
+    await talkTcp(through('reports', 'outbound_5432'), 'hello'),
+  ]
   if (tcp.join() !== 'hello,') throw new Error(`the connections heard ${tcp}`)
 }
 
 type Step = [through: 'frontend' | 'reports' | 'ingress', sent: Sent, status: number]
 
 function requests(host: string, jwt: string): Step[] {
-  const get = (name: string, path: string, more: Partial<Sent> = {}): Sent => ({ name, method: 'GET', path, host, ...more })
+  const get = (name: string, path: string, more: Partial<Sent> = {}): Sent => ({
+    name,
+    method: 'GET',
+    path,
+    host,
+    ...more,
+  })
   const admin = `${host}:9000`
   const shop = 'shop.example.com'
   const bearer = { authorization: `Bearer ${jwt}` }

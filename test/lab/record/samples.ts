@@ -17,7 +17,9 @@ export function samplesOf({ received }: Recording): Record<string, Record<string
     },
     'otlp-logs': {
       'attributes.binpb': Buffer.concat(named(OTEL_ATTRIBUTES, 'node_name')),
-      'body.binpb': Buffer.concat(named(OTEL_BODY, 'node_name').filter((request) => !request.includes('access_log_type'))),
+      'body.binpb': Buffer.concat(
+        named(OTEL_BODY, 'node_name').filter((request) => !request.includes('access_log_type')),
+      ),
       'istio-text.binpb': Buffer.concat(requests.filter((request) => !request.includes('node_name'))),
     },
   }

@@ -90,8 +90,11 @@ export function listenerOf(bootstrap: Bootstrap, name: string): Listener {
 
 export const addListener = (bootstrap: Bootstrap, listener: Listener) => resourcesOf(bootstrap).listeners.push(listener)
 export const addCluster = (bootstrap: Bootstrap, added: Cluster) => resourcesOf(bootstrap).clusters.push(added)
-export const clusterOf = (bootstrap: Bootstrap, name: string): Cluster | undefined =>
-  resourcesOf(bootstrap).clusters.find((known) => known.name === name)
+export function clusterOf(bootstrap: Bootstrap, name: string): Cluster {
+  const found = resourcesOf(bootstrap).clusters.find((known) => known.name === name)
+  if (!found) throw new Error(`no cluster ${name}`)
+  return found
+}
 
 /** Lets WebSockets through a listener; `entries` also logs when a request starts and while it runs, not only at its end. */
 export function letStreamsThrough(bootstrap: Bootstrap, listener: string, entries: boolean): void {
@@ -166,7 +169,12 @@ export function jwtFilter(issuer: string, key: KeyObject): HttpFilter {
     typed_config: {
       '@type': `${TYPE}.filters.http.jwt_authn.v3.JwtAuthentication`,
       providers: {
-        lab: { issuer, local_jwks: { inline_string: JSON.stringify(jwks) }, payload_in_metadata: 'payload', forward: true },
+        lab: {
+          issuer,
+          local_jwks: { inline_string: JSON.stringify(jwks) },
+          payload_in_metadata: 'payload',
+          forward: true,
+        },
       },
       rules: [
         {

@@ -40,7 +40,11 @@ export function framed(id: number, content: Buffer): Buffer {
 }
 
 /** A message with the fields on `path` replaced by what `change` makes of their content; left out where that is undefined. */
-export function changed(bytes: Buffer, [id, ...path]: number[], change: (content: Buffer) => Buffer | undefined): Buffer {
+export function changed(
+  bytes: Buffer,
+  [id, ...path]: number[],
+  change: (content: Buffer) => Buffer | undefined,
+): Buffer {
   return Buffer.concat(
     fieldsOf(bytes).map((field) => {
       if (field.id !== id) return field.bytes

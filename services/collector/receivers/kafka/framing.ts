@@ -9,7 +9,7 @@ export const FRAMINGS = ['lines', 'otlp_proto', 'otlp_json'] as const
 export type MessageFraming = (typeof FRAMINGS)[number]
 
 /** A message that is larger is rejected: it is no telemetry, and would hold up its neighbours. */
-export const MESSAGE_BYTES_MAX = 16 << 20
+export const MESSAGE_BYTES_MAX = 8 << 20
 
 /** Messages as a chunk holds them. */
 export interface FramedMessages {

@@ -3,10 +3,10 @@
 -- (kubernetes staging/src/k8s.io/apiserver/pkg/apis/audit/v1/types.go)
 SELECT
   * REPLACE (
-    replaceRegexpOne(line, '\\\\*"(requestObject|responseObject)\\\\*":.*', '') AS line,
+    if(position(line, 'Object') = 0, line, replaceRegexpOne(line, '\\\\*"(requestObject|responseObject)\\\\*":.*', '')) AS line,
     multiIf(
       unwrap_reject != '', unwrap_reject,
-      NOT startsWith(text, '{{}'), 'not_json',
+      NOT startsWith(text, '{{}'), 'not_an_audit_event',
       NOT isValidJSON(text), 'json_cut',
       e.kind != 'Event' OR NOT startsWith(e.apiVersion, 'audit.k8s.io/'), 'not_an_audit_event',
       e.verb = '' OR e.requestURI = '' OR username = '' OR e.stage = '', 'fields_missing',

@@ -14,6 +14,7 @@ SELECT
     countSubstrings(body_text, '"') = 12, 'envoy-text', 'istio-text') AS format,
   multiIf(
     line_reject != '', line_reject,
+    body_text = '' AND empty(pairs), 'no_log_records',
     length(body_text) > 262144 OR length(rendered) > 262144, 'line_too_long',
     NOT isValidUTF8(body_text) OR NOT isValidUTF8(rendered), 'not_utf8',
     NOT has_keys AND NOT startsWith(body_text, '{') AND NOT startsWith(body_text, '['), 'not_an_access_log',
