@@ -24,6 +24,6 @@ USER node
 # The spool (telemetry that is not in the store yet) and the admin token lie in .cinch of the working directory.
 WORKDIR /data
 VOLUME /data
-EXPOSE 7480
+EXPOSE 7480 4317 4318
 ENTRYPOINT ["node", "/opt/cinch/services/cli/bin.js"]
 CMD ["serve", "--host", "0.0.0.0"]

@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS edge {on_cluster} (
 SETTINGS {dedup};
 
 -- Who used which operation, by the hour: `shape` is the path with typed segments replaced, so ids do not multiply rows.
+-- A request counts once, by its end: its start, and what a long stream reports meanwhile, are of the same request.
 -- `requests` are those that were served; refused ones are counted apart, for they teach nothing.
 -- ORDER BY: the question is "which operations of these edges". No TTL: a month-end job must be seen a year later.
 CREATE TABLE IF NOT EXISTS operation_usage {on_cluster} (
@@ -112,7 +113,7 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS operation_usage_of_request {on_cluster} T
 SELECT
   edge, toStartOfHour(time) AS hour, method, shape, path_flags,
   countIf(decision != 'denied') AS requests, countIf(decision = 'denied') AS denied, min(time) AS first_seen, max(time) AS last_seen
-FROM request GROUP BY edge, hour, method, shape, path_flags;
+FROM request WHERE stage = 'end' GROUP BY edge, hour, method, shape, path_flags;
 
 -- A batch is one insert, so there is nothing to group by: a key of four columns for each line cost more than the counts.
 DROP VIEW IF EXISTS ingest_batch_of_request {on_cluster};

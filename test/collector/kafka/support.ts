@@ -8,8 +8,11 @@ import kafkajs, { type Admin, type Producer } from 'kafkajs'
 import type { KafkaConfig, TopicConfig } from '../../../services/collector/receivers/kafka/config.ts'
 import { type KafkaReceiver, startKafkaReceiver } from '../../../services/collector/receivers/kafka/receiver.ts'
 import { createSenders } from '../../../services/collector/senders.ts'
+import { query, type Store } from '../../../services/store/store.ts'
 import { type KafkaBroker, startKafka } from '../../lab/kafka/broker.ts'
 import type { TestStore } from '../support.ts'
+
+export { linesOf } from './topics.ts'
 
 const { CompressionCodecs, Kafka, logLevel, Partitioners } = kafkajs
 export const { CompressionTypes } = kafkajs
@@ -79,21 +82,13 @@ export interface Received {
   notes: string[]
 }
 
-/** A topic as most tests configure it. */
-export const linesOf = (topic: string, cluster: string): TopicConfig => ({
-  topic,
-  source: 'istio-text',
-  framing: 'lines',
-  sender: 'kafka',
-  cluster,
-})
-
 /** Registers the sender `kafka` for everything that the tests send, and starts a receiver. */
 export async function receive(
   store: TestStore,
   broker: KafkaBroker,
   topics: TopicConfig[],
   config: Partial<KafkaConfig> = {},
+  more: { chunkBytes?: number } = {},
 ): Promise<Received> {
   const senders = createSenders(store.store)
   await senders.register({
@@ -111,6 +106,7 @@ export async function receive(
     senders,
     config: { brokers: [broker.bootstrap], group: 'cinch', sessionTimeoutMs: 6_000, topics, ...config },
     note: (text) => notes.push(text),
+    ...more,
   })
   return { receiver, notes }
 }
@@ -159,20 +155,24 @@ export async function until<T>(
 }
 
 /** Requests of a cluster, each table asked by itself: facts, both rollups, rejects, and what the batches say. */
-export async function counted(store: TestStore, cluster: string): Promise<Counted> {
-  const [row] = await store.rows<Counted>(
+export async function countedIn(store: Store, cluster: string): Promise<Counted> {
+  const [row] = await query<Counted>(
+    store.reads,
     `SELECT
        (SELECT count() FROM request WHERE cluster = {cluster:String}) AS facts,
        (SELECT sum(requests) + sum(denied) FROM operation_usage WHERE edge IN (SELECT edge FROM edge WHERE cluster = {cluster:String})) AS operations,
-       (SELECT sum(requests) + sum(denied) FROM edge_usage_day WHERE edge IN (SELECT edge FROM edge WHERE cluster = {cluster:String})) AS edges,
+       (SELECT sum(requests) + sum(denied) FROM edge_usage_hour WHERE edge IN (SELECT edge FROM edge WHERE cluster = {cluster:String})) AS edges,
        (SELECT sum(accepted) FROM ingest_batch WHERE cluster = {cluster:String}) AS accepted,
        (SELECT sum(rejected) FROM ingest_batch WHERE cluster = {cluster:String}) AS rejected,
        (SELECT count() FROM rejected_line WHERE cluster = {cluster:String}) AS rejects`,
     { cluster },
   )
   if (!row) throw new Error('no row')
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)])) as unknown as Counted
+  const { facts, operations, edges, accepted, rejected, rejects } = row
+  return { facts, operations, edges, accepted, rejected, rejects }
 }
+
+export const counted = ({ store }: TestStore, cluster: string) => countedIn(store, cluster)
 
 export interface Counted {
   facts: number

@@ -21,6 +21,12 @@ export function message(fields: Fields): Buffer {
   )
 }
 
+/** An entry of a map, or of a list of keys and values. */
+export const pair = (key: string, value: Value): Fields => [
+  [1, key],
+  [2, value],
+]
+
 const START_TIME = 1_795_535_537
 
 /** An address of `envoy.config.core.v3.Address`. */

@@ -68,6 +68,12 @@ export function normal(facts: Fact[]): Fact[] {
   ).sort((a, b) => (JSON.stringify(sorted(a)) < JSON.stringify(sorted(b)) ? -1 : 1))
 }
 
+/** Of streams that go on, each logger tells another duration: the time until it looked, or none. */
+export function timeless(facts: Fact[]): Fact[] {
+  const streams = /\/(slow|socket)$/
+  return normal(facts.map((fact) => (streams.test(String(fact['user_agent'])) ? { ...fact, duration_us: 0 } : fact)))
+}
+
 const sorted = (fact: Fact) => Object.fromEntries(Object.entries(fact).sort(([a], [b]) => (a < b ? -1 : 1)))
 
 export const without = (facts: Fact[], ...keys: string[]) =>

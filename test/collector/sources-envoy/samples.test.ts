@@ -10,6 +10,7 @@ import {
   recordedLines,
   sampleOf,
   shipped,
+  timeless,
   without,
 } from './recorded.ts'
 
@@ -48,12 +49,6 @@ describe('envoy-als: samples of a real Envoy', () => {
     expect(timeless(als)).toEqual(timeless(json))
   })
 })
-
-/** Of streams that go on, each logger tells another duration: the time until it looked, or none. */
-function timeless(facts: Fact[]): Fact[] {
-  const streams = /\/(slow|socket)$/
-  return normal(facts.map((fact) => (streams.test(String(fact['user_agent'])) ? { ...fact, duration_us: 0 } : fact)))
-}
 
 /** Entries of requests that have not ended carry no duration. */
 function periodicWithout(fact: Fact): Fact {
