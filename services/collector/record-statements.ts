@@ -107,11 +107,14 @@ const ALS_STRUCTURE = `streams Array(Tuple(identifier Tuple(node ${NODE}), http_
 
 function alsFields({ constants, reads }: RecordInput): string {
   const mapping = part('envoy-als/mapping.sql')
-    .replaceAll('{stage}', () => stageOfNumber('entry_type', 'is_intermediate'))
+    .replaceAll('{stage}', () => stageOfNumber('e.1.access_log_type', 'e.1.intermediate_log_entry'))
     .replaceAll(/\{address:([^{}]+)\}/g, (_, x: string) => addressText(x))
     .replaceAll(/\{milliseconds:([^{}]+)\}/g, (_, x: string) => milliseconds(x))
     .replaceAll(/\{flags:([^{}]+)\}/g, (_, x: string) => flagsText(x))
-    .replaceAll(/\{filter:([^{}]+)\}/g, (_, name: string) => `filters[indexOf(filters.key, '${name}')].value.fields`)
+    .replaceAll(
+      /\{filter:([^{}]+)\}/g,
+      (_, name: string) => `e.1.metadata.filter_metadata[indexOf(metadata_names, '${name}')].value.fields`,
+    )
     .replaceAll(
       /\{claim:([^{}]+)\}/g,
       (_, name: string) => `toJSONString(claim_values[indexOf(claim_names, '${name}')].string_value)`,
