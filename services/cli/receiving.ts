@@ -1,5 +1,5 @@
 import type { Cinch } from '../api/cinch.ts'
-import { QUOTA_BYTES_PER_SECOND } from '../collector/quota.ts'
+import { QUOTA_BYTES_PER_SECOND } from '../collector/gather/quota.ts'
 import { OTLP_GRPC_PORT, OTLP_HTTP_PORT, type Receivers, startReceivers } from '../collector/receivers/listen.ts'
 import type { TlsFiles } from '../collector/receivers/tls.ts'
 import { CinchError } from '../model/errors.ts'

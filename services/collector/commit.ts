@@ -7,13 +7,13 @@ import { type MessageReject, rejectChunk, rejectMessages } from '../store/querie
 import { recordRequests } from '../store/queries/requests.ts'
 import { openSpool, type Spool, type SpoolEntry } from '../store/spool.ts'
 import { run, type Store } from '../store/store.ts'
+import { type Outcome, outcomesOf, type Part } from './gather/parts.ts'
+import { halves } from './input/protobuf.ts'
 import { createLanes } from './lanes.ts'
 import { type Observer, SILENT } from './observe.ts'
 import { type Origin, originParams } from './origin.ts'
-import { type Outcome, outcomesOf, type Part } from './parts.ts'
-import { halves } from './protobuf.ts'
 import { findSource } from './sources/index.ts'
-import { type Framing, statementsFor } from './statements.ts'
+import { type Framing, statementsFor } from './statements/statements.ts'
 
 /** What a spooled chunk is: all that is needed to insert it again after a crash, under the same token. */
 export interface Note {

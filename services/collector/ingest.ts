@@ -2,14 +2,23 @@ import { createHash } from 'node:crypto'
 import { CinchError } from '../model/errors.ts'
 import { filePositions } from '../store/queries/files.ts'
 import type { Store } from '../store/store.ts'
-import { CHUNK_BYTES, type Chunk, type Cut, chunks, countLines, cutDocuments, cutLines, cutMessages } from './chunks.ts'
-import { messagesOfCollectorFile, startsAsCollectorFile } from './collector-file.ts'
 import type { Committer, Note } from './commit.ts'
-import { findPosition, type Input } from './input.ts'
+import {
+  CHUNK_BYTES,
+  type Chunk,
+  type Cut,
+  chunks,
+  countLines,
+  cutDocuments,
+  cutLines,
+  cutMessages,
+} from './input/chunks.ts'
+import { messagesOfCollectorFile, startsAsCollectorFile } from './input/collector-file.ts'
+import { findPosition, type Input } from './input/input.ts'
 import { storeObjects } from './objects.ts'
 import type { Origin } from './origin.ts'
 import type { Source } from './sources/index.ts'
-import type { Framing } from './statements.ts'
+import type { Framing } from './statements/statements.ts'
 
 /** What an ingest did. `read` counts lines (spans for traces) that were new; `skipped` bytes were in the store already. */
 export interface IngestResult {

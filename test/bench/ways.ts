@@ -1,7 +1,7 @@
 import { createReadStream, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { openCinch } from '../../services/api/cinch.ts'
-import { openInput } from '../../services/collector/input.ts'
+import { openInput } from '../../services/collector/input/input.ts'
 import { operator } from '../../services/collector/origin.ts'
 import { run, type Store } from '../../services/store/store.ts'
 

@@ -1,6 +1,6 @@
 import { createCommitter } from '../../services/collector/commit.ts'
 import { ingest } from '../../services/collector/ingest.ts'
-import { openInput } from '../../services/collector/input.ts'
+import { openInput } from '../../services/collector/input/input.ts'
 import { operator } from '../../services/collector/origin.ts'
 import { findSource } from '../../services/collector/sources/index.ts'
 import { migrate } from '../../services/store/migrate.ts'

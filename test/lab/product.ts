@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { type Cinch, openCinch } from '../../services/api/cinch.ts'
 import type { IngestResult } from '../../services/collector/ingest.ts'
-import { inputOf, openInput } from '../../services/collector/input.ts'
+import { inputOf, openInput } from '../../services/collector/input/input.ts'
 import { openStore } from '../../services/store/store.ts'
 import type { Callee } from './envoy-config.ts'
 

@@ -1,5 +1,5 @@
 import type { Cinch } from '../../services/api/cinch.ts'
-import { inputOf } from '../../services/collector/input.ts'
+import { inputOf } from '../../services/collector/input/input.ts'
 import { operator } from '../../services/collector/origin.ts'
 import { CLUSTERS, type Cluster, shopObjects, shopScenario, type Truth, toYaml } from './shop.ts'
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Hold } from '../../collector/budget.ts'
+import type { Hold } from '../../collector/gather/budget.ts'
 import { type Origin, operator } from '../../collector/origin.ts'
 import { signalOf } from '../../collector/receivers/raw.ts'
 import { readWriteRequest, WRITE_BYTES_MAX } from '../../collector/receivers/remote-write.ts'

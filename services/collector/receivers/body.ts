@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { pipeline, type Transform } from 'node:stream'
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import { CinchError } from '../../model/errors.ts'
-import type { Hold } from '../budget.ts'
+import type { Hold } from '../gather/budget.ts'
 
 /** A request has at most so many bytes, as sent and after unpacking. */
 export const REQUEST_BYTES_MAX = 64 << 20

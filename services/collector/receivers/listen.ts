@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js'
 import { CinchError } from '../../model/errors.ts'
-import type { Gatherer } from '../gather.ts'
+import type { Gatherer } from '../gather/gather.ts'
 import type { Observer } from '../observe.ts'
 import type { Senders } from '../senders.ts'
 import { createAuthenticate } from './authenticate.ts'

@@ -1,5 +1,5 @@
 import { CinchError } from '../../model/errors.ts'
-import { inflateSnappy } from '../snappy.ts'
+import { inflateSnappy } from './snappy.ts'
 
 /** A request of remote write, inflated. Prometheus sends 2,000 samples at most in one, some 400 kB. */
 export const WRITE_BYTES_MAX = 32 << 20

@@ -1,6 +1,6 @@
 import { CinchError } from '../../model/errors.ts'
-import { exposition } from '../exposition.ts'
 import type { Origin } from '../origin.ts'
+import { exposition } from './exposition.ts'
 
 /** A page of metrics that is looked at again and again, on whose word, and how it is named. */
 export interface ScrapeTarget {

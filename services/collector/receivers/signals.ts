@@ -1,5 +1,5 @@
 import { CinchError } from '../../model/errors.ts'
-import type { Signal } from '../quota.ts'
+import type { Signal } from '../gather/quota.ts'
 import { SOURCES, type Source } from '../sources/index.ts'
 import { countAlong, onlyFirstField } from './wire.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { BEGINNING_BYTES, findPosition } from '../../../services/collector/input.ts'
+import { BEGINNING_BYTES, findPosition } from '../../../services/collector/input/input.ts'
 import { Contents } from '../../../services/collector/receivers/follow/contents.ts'
 import { isRotated } from '../../../services/collector/receivers/follow/watch.ts'
 import type { FilePosition } from '../../../services/store/queries/files.ts'

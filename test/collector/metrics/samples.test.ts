@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { exposition } from '../../../services/collector/exposition.ts'
+import { exposition } from '../../../services/collector/receivers/exposition.ts'
 import { sourceDir } from '../facts.ts'
 import { openTestStore, type TestStore } from '../support.ts'
 

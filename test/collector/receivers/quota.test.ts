@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createBudget } from '../../../services/collector/budget.ts'
-import { outcomesOf } from '../../../services/collector/parts.ts'
-import { createQuota, createTurns } from '../../../services/collector/quota.ts'
+import { createBudget } from '../../../services/collector/gather/budget.ts'
+import { outcomesOf } from '../../../services/collector/gather/parts.ts'
+import { createQuota, createTurns } from '../../../services/collector/gather/quota.ts'
 import { OverloadedError } from '../../../services/model/overloaded.ts'
 
 const RATE = 1000

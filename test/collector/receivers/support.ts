@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Cinch, openCinch } from '../../../services/api/cinch.ts'
-import type { Gatherer, GathererOptions } from '../../../services/collector/gather.ts'
+import type { Gatherer, GathererOptions } from '../../../services/collector/gather/gather.ts'
 import { type Flow, type Observer, SILENT } from '../../../services/collector/observe.ts'
 import { type ReceiverOptions, type Receivers, startReceivers } from '../../../services/collector/receivers/listen.ts'
 import type { Registration } from '../../../services/collector/senders.ts'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { chunks, cutDocuments } from '../../../services/collector/chunks.ts'
+import { chunks, cutDocuments } from '../../../services/collector/input/chunks.ts'
 import { sourceDir } from '../facts.ts'
 import { callsOf, rejectsOf } from '../spans.ts'
 import { openTestStore, type TestStore } from '../support.ts'

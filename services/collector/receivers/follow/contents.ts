@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { FilePosition } from '../../../store/queries/files.ts'
-import { BEGINNING_BYTES } from '../../input.ts'
+import { BEGINNING_BYTES } from '../../input/input.ts'
 
 /** Up to here every recorded position has a digest of its own; behind, there is one at each power of two. */
 const EXACT_BYTES = 4096

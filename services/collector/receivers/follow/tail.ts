@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import { BEGINNING_BYTES } from '../../input.ts'
+import { BEGINNING_BYTES } from '../../input/input.ts'
 import type { Content, Contents } from './contents.ts'
 import { idOf, packedBy, readAt, readBeginning } from './watch.ts'
 

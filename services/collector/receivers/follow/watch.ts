@@ -12,7 +12,7 @@ import {
 import { glob } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { gunzipSync, constants as zlib, zstdDecompressSync } from 'node:zlib'
-import { BEGINNING_BYTES } from '../../input.ts'
+import { BEGINNING_BYTES } from '../../input/input.ts'
 
 /** Files that one follower watches at most: each costs a `stat` every half second. */
 export const FILES_MAX = 20_000

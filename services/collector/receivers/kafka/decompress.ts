@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
-import { inflateSnappy } from '../../snappy.ts'
+import { inflateSnappy } from '../snappy.ts'
 import { inflateLz4 } from './lz4.ts'
 import { UndecodableError } from './undecodable.ts'
 

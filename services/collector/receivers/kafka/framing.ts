@@ -1,6 +1,6 @@
 import type { MessageReject } from '../../../store/queries/rejects.ts'
-import { countLines } from '../../chunks.ts'
-import { framed } from '../../protobuf.ts'
+import { countLines } from '../../input/chunks.ts'
+import { framed } from '../../input/protobuf.ts'
 import { type RecordBatch, visitRecords } from './record-batch.ts'
 import { type MessageReason, UndecodableError } from './undecodable.ts'
 

@@ -1,4 +1,4 @@
-import { OverloadedError } from '../model/overloaded.ts'
+import { OverloadedError } from '../../model/overloaded.ts'
 import { SHED_ABOVE, type Signal } from './quota.ts'
 
 /** Most bytes of telemetry in memory: requests that are being read, unpacked, or wait to be written to the spool. */

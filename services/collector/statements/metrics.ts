@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from '../store/root.ts'
-import { expand } from './sources/sql.ts'
+import { packageRoot } from '../../store/root.ts'
+import { expand } from '../sources/sql.ts'
 
 /** What the statements of all sources share; `statements.ts` gives it. */
 export interface StatementParts {

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from '../store/root.ts'
-import { PROXY_CONTAINERS } from './fact-statements.ts'
-import { REQUEST_COLUMNS } from './sources/columns.ts'
-import { expand } from './sources/sql.ts'
+import { packageRoot } from '../../store/root.ts'
+import { REQUEST_COLUMNS } from '../sources/columns.ts'
+import { expand } from '../sources/sql.ts'
+import { PROXY_CONTAINERS } from './facts.ts'
 import type { Framing } from './statements.ts'
 
 /** Sources whose records become the fields of an Envoy access log, which `common/envoy.sql` then reads. */

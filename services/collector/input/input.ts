@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
-import { CinchError } from '../model/errors.ts'
-import type { FilePosition } from '../store/queries/files.ts'
+import { CinchError } from '../../model/errors.ts'
+import type { FilePosition } from '../../store/queries/files.ts'
 
 /** A file's identity is the digest of so many bytes of its beginning, or of all it had when it was first read. */
 export const BEGINNING_BYTES = 65_536

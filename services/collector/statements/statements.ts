@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from '../store/root.ts'
-import { LIMITS } from '../store/store.ts'
-import { ownStatements, PROXY_CONTAINERS } from './fact-statements.ts'
-import { metricStatement } from './metric-statements.ts'
-import { RECORD_SOURCES, recordStatement } from './record-statements.ts'
-import { REQUEST_COLUMNS, SPAN_COLUMNS } from './sources/columns.ts'
-import type { Source } from './sources/index.ts'
-import { expand } from './sources/sql.ts'
+import { packageRoot } from '../../store/root.ts'
+import { LIMITS } from '../../store/store.ts'
+import { REQUEST_COLUMNS, SPAN_COLUMNS } from '../sources/columns.ts'
+import type { Source } from '../sources/index.ts'
+import { expand } from '../sources/sql.ts'
+import { ownStatements, PROXY_CONTAINERS } from './facts.ts'
+import { metricStatement } from './metrics.ts'
+import { RECORD_SOURCES, recordStatement } from './records.ts'
 
 /**
  * The INSERT statements of ingest. A source's mapping is the SELECT of the INSERT itself: the engine analyses it once for a

@@ -1,4 +1,4 @@
-import { CinchError } from '../model/errors.ts'
+import { CinchError } from '../../model/errors.ts'
 
 /**
  * Inflates one block of snappy, as Prometheus' remote write and Kafka's messages carry it (google/snappy, format_description.txt).

@@ -1,5 +1,5 @@
-import { CinchError } from '../model/errors.ts'
-import { PROMETHEUS_METRICS } from './metric-statements.ts'
+import { CinchError } from '../../model/errors.ts'
+import { PROMETHEUS_METRICS } from '../statements/metrics.ts'
 
 /** Samples of request counters on one page: a proxy that talks to a thousand workloads has some ten thousand. */
 export const SAMPLES_MAX = 200_000

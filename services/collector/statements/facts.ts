@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from '../store/root.ts'
-import { REQUEST_COLUMNS, SPAN_COLUMNS } from './sources/columns.ts'
-import type { Source } from './sources/index.ts'
-import { expand } from './sources/sql.ts'
+import { packageRoot } from '../../store/root.ts'
+import { REQUEST_COLUMNS, SPAN_COLUMNS } from '../sources/columns.ts'
+import type { Source } from '../sources/index.ts'
+import { expand } from '../sources/sql.ts'
 import type { Statements } from './statements.ts'
 
 /** Where a chunk's lines come from, and the settings of every INSERT. */

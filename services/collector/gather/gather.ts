@@ -1,14 +1,14 @@
-import { recentRequests } from '../store/queries/requests.ts'
-import type { Store } from '../store/store.ts'
+import { recentRequests } from '../../store/queries/requests.ts'
+import type { Store } from '../../store/store.ts'
+import type { Committer } from '../commit.ts'
+import type { Origin } from '../origin.ts'
+import type { Source } from '../sources/index.ts'
+import type { Framing } from '../statements/statements.ts'
 import type { Hold } from './budget.ts'
-import type { Committer } from './commit.ts'
 import { GATHERER_DEFAULTS, GroupCommit } from './group-commit.ts'
-import type { Origin } from './origin.ts'
 import type { Outcome } from './parts.ts'
 import type { Signal } from './quota.ts'
 import { REMEMBERED_S } from './requests.ts'
-import type { Source } from './sources/index.ts'
-import type { Framing } from './statements.ts'
 
 /** What a receiver hands over: one request of one sender. */
 export interface Submission {

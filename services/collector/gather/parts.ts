@@ -1,4 +1,4 @@
-import type { Counts } from '../store/queries/batches.ts'
+import type { Counts } from '../../store/queries/batches.ts'
 
 /** One request within a chunk, as the chunk's note tells it. */
 export interface Part {
