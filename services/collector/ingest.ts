@@ -4,9 +4,9 @@ import { filePositions } from '../store/queries/files.ts'
 import type { Store } from '../store/store.ts'
 import type { Committer, Note } from './commit.ts'
 import {
-  CHUNK_BYTES,
   type Chunk,
   type Cut,
+  chunkBytesFor,
   chunks,
   countLines,
   cutDocuments,
@@ -48,7 +48,7 @@ export async function ingest(
   origin: Origin,
   input: Input,
   progress: Progress = () => {},
-  chunkBytes = CHUNK_BYTES,
+  chunkBytes = chunkBytesFor(input.unpackedSize, store.ingest.length),
 ): Promise<IngestResult> {
   const started = performance.now()
   const result = { read: 0, accepted: 0, rejected: 0, bytes: 0, skipped: 0, seconds: 0 }

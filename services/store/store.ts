@@ -37,7 +37,7 @@ export const LIMITS = {
   // The mappings are long, and rewriting them costs more than it saves: without these passes a statement is analysed in
   // a third of the time, which is most of what a small batch costs.
   ingest:
-    'max_threads = 1, max_insert_threads = 1, input_format_parallel_parsing = 0, async_insert = 0, max_partitions_per_insert_block = 0, max_memory_usage = 8000000000, optimize_and_compare_chain = 0, optimize_extract_common_expressions = 0, query_plan_enable_optimizations = 0',
+    'max_threads = 1, max_insert_threads = 1, input_format_parallel_parsing = 0, async_insert = 0, max_partitions_per_insert_block = 0, max_memory_usage = 8000000000, optimize_and_compare_chain = 0, optimize_extract_common_expressions = 0, query_plan_enable_optimizations = 0, max_block_size = 16384',
 } as const
 
 /**

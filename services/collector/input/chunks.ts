@@ -3,6 +3,21 @@ import { frameEnds } from './protobuf.ts'
 /** A chunk ends at most here: large enough that the fixed cost of an insert disappears, small enough for two in memory. */
 export const CHUNK_BYTES = 128 << 20
 
+/** Below this a chunk's fixed cost, a tenth of a second, weighs more than a second lane saves. */
+const SHARED_BYTES_MIN = 16 << 20
+/** Room for the line that a chunk ends before, so that a file cut in equal parts leaves no crumb behind the last. */
+const LINE_BYTES = 256 << 10
+
+/**
+ * The size of chunks that keeps `lanes` inserts busy to the end of a file of so many bytes: each lane gets as many, near
+ * `CHUNK_BYTES` (at most half as large again). A file of unknown size, 0, gets `CHUNK_BYTES`.
+ */
+export function chunkBytesFor(fileBytes: number, lanes: number): number {
+  if (fileBytes === 0) return CHUNK_BYTES
+  const rounds = Math.max(1, Math.round(fileBytes / lanes / CHUNK_BYTES))
+  return Math.max(SHARED_BYTES_MIN, Math.ceil(fileBytes / lanes / rounds) + LINE_BYTES)
+}
+
 export interface Chunk {
   /** Valid until the next chunk is asked for: the memory is used again, since fresh pages cost more than the copy. */
   bytes: Buffer

@@ -14,6 +14,8 @@ export interface Input {
   name: string
   /** Size in bytes as it lies on disk, 0 for a stream. */
   size: number
+  /** Size of the unpacked bytes, 0 where only reading tells it. */
+  unpackedSize: number
   beginning: Buffer
   /** Unpacked bytes, the beginning included. */
   bytes: AsyncIterable<Buffer>
@@ -40,8 +42,9 @@ export async function inputOf(name: string, raw: AsyncIterable<Buffer>, size: nu
     }
   })()
   const packed = await peek(counted, 4)
-  const { head, bytes } = await peek(unpack(packed, name), BEGINNING_BYTES)
-  return { name, size, beginning: head, bytes, bytesRead: () => read }
+  const packing = packingOf(packed.head)
+  const { head, bytes } = await peek(packing ? unpack(packed, packing, name) : packed.bytes, BEGINNING_BYTES)
+  return { name, size, unpackedSize: packing ? 0 : size, beginning: head, bytes, bytesRead: () => read }
 }
 
 async function fileSize(path: string): Promise<number> {
@@ -57,11 +60,17 @@ async function fileSize(path: string): Promise<number> {
   return found.size
 }
 
-function unpack({ head, bytes }: Peeked, path: string): AsyncIterable<Buffer> {
-  const gzip = head[0] === 0x1f && head[1] === 0x8b
-  const zstd = head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528
-  if (!gzip && !zstd) return bytes
-  const unpacker = gzip ? createGunzip({ chunkSize: 1 << 20 }) : createZstdDecompress({ chunkSize: 1 << 20 })
+type Packing = 'gzip' | 'zstd'
+
+/** How a file is packed, by its first bytes. */
+function packingOf(head: Buffer): Packing | undefined {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip'
+  return head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528 ? 'zstd' : undefined
+}
+
+function unpack({ bytes }: Peeked, packing: Packing, path: string): AsyncIterable<Buffer> {
+  const unpacker =
+    packing === 'gzip' ? createGunzip({ chunkSize: 1 << 20 }) : createZstdDecompress({ chunkSize: 1 << 20 })
   return readPacked(bytes, unpacker as unknown as Readable & NodeJS.WritableStream, path)
 }
 
