@@ -11,6 +11,7 @@ const BATCH_ROWS = 20_000
  */
 export const jsonParse: Way = {
   name: 'Node, JSON.parse and objects to the client',
+  storesFacts: true,
   load: async (store, file) => {
     let values: object[] = []
     const flush = async () => {

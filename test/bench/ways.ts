@@ -1,13 +1,15 @@
-import { createReadStream, readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { readFileSync } from 'node:fs'
 import { openCinch } from '../../services/api/cinch.ts'
 import { openInput } from '../../services/collector/input/input.ts'
 import { operator } from '../../services/collector/origin.ts'
 import { run, type Store } from '../../services/store/store.ts'
+import { jsonParse } from './json-parse.ts'
 
 /** A way of getting a file of access log lines into the store. Each runs on a store of its own, which is up to date. */
 export interface Way {
   name: string
+  /** True where it fills the table of facts itself, with its views. */
+  storesFacts: boolean
   load(store: Store, file: string): Promise<void>
 }
 
@@ -17,6 +19,7 @@ export interface Way {
  */
 const bare: Way = {
   name: 'engine, bare load of the same columns',
+  storesFacts: false,
   load: async (store, file) => {
     await run(store.jobs, 'CREATE TABLE bare AS request')
     await run(
@@ -75,62 +78,9 @@ const BARE: Record<string, string> = {
   span_id: 'unhex(substring(f.traceparent, 37, 16))',
 }
 
-const BATCH_ROWS = 20_000
-
-/** What most collectors do: parse every line, build an object, hand batches to the client. Into the table with its views. */
-const jsonParse: Way = {
-  name: 'Node, JSON.parse and objects to the client',
-  load: async (store, file) => {
-    let values: object[] = []
-    const flush = async () => {
-      await store.jobs.insert({ table: 'request', format: 'JSONEachRow', values })
-      values = []
-    }
-    for await (const line of createInterface({ input: createReadStream(file) })) {
-      values.push(rowOf(JSON.parse(line) as Record<string, string>))
-      if (values.length >= BATCH_ROWS) await flush()
-    }
-    if (values.length > 0) await flush()
-  },
-}
-
-function rowOf(line: Record<string, string>): object {
-  const [address = '', port] = (line['downstream_remote_address'] ?? '').split(':')
-  const [callee = '', calleePort] = (line['downstream_local_address'] ?? '').split(':')
-  const [, servicePort, , host = ''] = (line['requested_server_name'] ?? '').split('_.')
-  const [path = ''] = (line['path'] ?? '').split('?')
-  return {
-    time: line['start_time']?.slice(0, -1).replace('T', ' '),
-    sender: 'operator',
-    source_format: 'istio-json',
-    reporter: 'destination',
-    source_principal: line['source_principal']?.slice(9),
-    source_evidence: 'verified',
-    source_address: `::ffff:${address}`,
-    source_port: Number(port),
-    destination_principal: line['destination_principal']?.slice(9),
-    destination_service: host.replace(/\.svc\..*$/, ''),
-    destination_address: `::ffff:${callee}`,
-    service_port: Number(servicePort),
-    workload_port: Number(calleePort),
-    authority: line['authority'],
-    sni: line['requested_server_name'],
-    protocol: 'http',
-    method: line['method'],
-    path,
-    shape: path.replaceAll(/\/\d+(?=\/|$)/g, '/{int}'),
-    status: line['response_code'],
-    duration_us: Number(line['duration']) * 1000,
-    bytes_in: line['bytes_received'],
-    bytes_out: line['bytes_sent'],
-    user_agent: line['user_agent'],
-    mtls: 'yes',
-    tls_version: line['tls_version'],
-  }
-}
-
 const fromFile: Way = {
   name: 'Cinch, from a file',
+  storesFacts: true,
   load: async (store, file) => {
     const cinch = await openCinch(store)
     await cinch.ingest('istio-json', '', await openInput(file))
@@ -142,6 +92,7 @@ const BODY_BYTES = 16 << 20
 /** As senders on the network do: requests of 16 MiB, each synced to the spool before it is inserted, two at a time. */
 const fromSpool: Way = {
   name: 'Cinch, requests of 16 MiB through the synced spool',
+  storesFacts: true,
   load: async (store, file) => {
     const cinch = await openCinch(store)
     const bytes = readFileSync(file)
