@@ -1,11 +1,10 @@
 import type { Cinch } from '../../services/api/cinch.ts'
 import { inputOf } from '../../services/collector/input/input.ts'
-import { operator } from '../../services/collector/origin.ts'
 import { CLUSTERS, type Cluster, shopObjects, shopScenario, type Truth, toYaml } from './shop.ts'
 
 const SEED = 7
-/** Lines are handed over in requests of this size. */
-const BODY_BYTES = 48 << 20
+/** Lines are handed over as files of this size. */
+const FILE_BYTES = 48 << 20
 const HOUR_MS = 3_600_000
 
 /** Loads the shop's objects and access log as an operator would; `end` is rounded down to the hour. Gives the ground truth. */
@@ -30,11 +29,14 @@ async function sendLines(cinch: Cinch, scenario: ReturnType<typeof shopScenario>
   const waiting = new Map<Cluster, Buffer[]>()
   let sending: Promise<unknown> = Promise.resolve()
   const send = async (cluster: Cluster) => {
-    const body = Buffer.concat(waiting.get(cluster) ?? [])
+    const lines = Buffer.concat(waiting.get(cluster) ?? [])
     waiting.delete(cluster)
-    // One is on its way while the next is made: the generator and the engine each have a core.
+    // One is on its way while the next is made: the generator and the engine each have a core. As a file, which may take as
+    // long as the machine is slow: a sender would hear after some seconds that it is to come again.
     await sending
-    sending = cinch.ingestRequest('istio-json', operator(cluster), body)
+    sending = inputOf(`access log of ${cluster}`, once(lines), 0).then(
+      async (input) => await cinch.ingest('istio-json', cluster, input),
+    )
     sending.catch(() => {})
   }
   for (let next = scenario.next(); ; next = scenario.next()) {
@@ -46,7 +48,7 @@ async function sendLines(cinch: Cinch, scenario: ReturnType<typeof shopScenario>
     const { cluster, bytes } = next.value
     const buffers = [...(waiting.get(cluster) ?? []), bytes]
     waiting.set(cluster, buffers)
-    if (buffers.reduce((total, buffer) => total + buffer.length, 0) >= BODY_BYTES) await send(cluster)
+    if (buffers.reduce((total, buffer) => total + buffer.length, 0) >= FILE_BYTES) await send(cluster)
   }
 }
 
