@@ -1,6 +1,6 @@
 /**
  * Expands the small macros of the mapping files, so that an address or a path is taken apart in one way everywhere:
- * `{host:x}`, `{port:x}`, `{shape:x}`, `{path_flags:x:raw}`, `{path_secrets:x}`, `{unprefixed:x}` for an SQL expression x without braces, `{attribute:k}`,
+ * `{host:x}`, `{port:x}`, `{shape:x}`, `{path_flags:x:raw}`, `{path_secrets:x}`, `{unprefixed:x}`, `{workload:x}` for an SQL expression x without braces, `{attribute:k}`,
  * `{integer:k}` and `{resource:k}` for the value of an OpenTelemetry attribute, `{name}` for a part, `{{}` and `{}}` for literal braces.
  */
 export function expand(template: string, parts: Record<string, string>): string {
@@ -10,12 +10,13 @@ export function expand(template: string, parts: Record<string, string>): string 
     return part
   })
   const expanded = named.replace(
-    /\{(host|port|shape|path_flags|path_secrets|unprefixed|attribute|integer|resource):([^{}]+)\}/g,
+    /\{(host|port|shape|path_flags|path_secrets|unprefixed|workload|attribute|integer|resource):([^{}]+)\}/g,
     (_, macro: string, argument: string) => {
       if (macro === 'host') return host(argument)
       if (macro === 'port') return port(argument)
       if (macro === 'shape') return shape(argument)
       if (macro === 'unprefixed') return unprefixed(argument)
+      if (macro === 'workload') return workload(argument)
       if (macro === 'path_secrets') return pathSecrets(argument)
       if (macro === 'integer') return `integers[indexOf(keys, '${argument}')]`
       if (macro === 'attribute') return `values[indexOf(keys, '${argument}')]`
@@ -32,6 +33,12 @@ function unprefixed(x: string): string {
   const pod = String.raw`(\\[pod/[^\\]]*\\] )?`
   const time = '([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+) )?'
   return `replaceRegexpOne(${x}, '^${pod}${time}((stdout|stderr) F )?', '')`
+}
+
+/** A pod's name without the hashes of its ReplicaSet, DaemonSet or StatefulSet, as `unwrap.sql` does it. */
+function workload(pod: string): string {
+  const random = 'bcdfghjklmnpqrstvwxz2456789'
+  return `replaceRegexpOne(${pod}, '(-[${random}]{5,10})?-([${random}]{5}|[0-9]{1,4})$', '')`
 }
 
 /** `10.1.2.3:80`, `[fd00::1]:80`, `envoy://connect_originate/10.1.2.3:80` -> the address; anything else -> ''. */

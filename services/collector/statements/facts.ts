@@ -36,7 +36,7 @@ function factStatements(source: Source, { reads, lines, settings }: LineInput): 
   })
   const wrapped = `SELECT * REPLACE (trimRight(text, '\\r') AS text) FROM (${unwrapped})`
   const insert = (unwrap: string) => {
-    const fields = expand(withWorkloads(part(`${source.id}/mapping.sql`)), {
+    const fields = expand(part(`${source.id}/mapping.sql`), {
       unwrap,
       untold: part('common/untold.sql'),
     })
@@ -48,13 +48,6 @@ function factStatements(source: Source, { reads, lines, settings }: LineInput): 
   return { plain: insert(bare), wrapped: insert(wrapped) }
 }
 
-/** `{workload:pod}`: a pod's name without the hashes of its ReplicaSet, DaemonSet or StatefulSet, as `unwrap.sql` does it. */
-function withWorkloads(mapping: string): string {
-  const random = 'bcdfghjklmnpqrstvwxz2456789'
-  const hashes = `(-[${random}]{5,10})?-([${random}]{5}|[0-9]{1,4})$`.replaceAll(/\{([^}]*)\}/g, '{{}$1{}}')
-  return mapping.replaceAll(/\{workload:([a-z_]+)\}/g, (_, pod: string) => `replaceRegexpOne(${pod}, '${hashes}', '')`)
-}
-
 /** Lines that stand alone: the others are looked at once more for what a runtime or a shipper put around them. */
 const isPlain = (pattern: string) =>
   `match(line, '${pattern}') AND length(line) <= 262144 AND isValidUTF8(line)
@@ -62,7 +55,7 @@ const isPlain = (pattern: string) =>
 
 /** Spans in documents of their own, which may span lines, brought to what `otlp-traces` reads. */
 function spanStatements(source: Source, { reads, lines, settings }: LineInput): Statements {
-  const spans = expand(withWorkloads(part(`${source.id}/mapping.sql`)), {
+  const spans = expand(part(`${source.id}/mapping.sql`), {
     chunk: lines('RawBLOB'),
     resource: part('otlp-traces/resource.sql'),
   })

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../store/root.ts'
 import { expand } from '../sources/sql.ts'
+import { protobufInput, type Reads } from './schema.ts'
 
 /** What the statements of all sources share; `statements.ts` gives it. */
 export interface StatementParts {
@@ -10,7 +11,7 @@ export interface StatementParts {
   settings: string
   /** A SELECT of the chunk's lines with the constants. */
   lines: string
-  reads: 'file' | 'input'
+  reads: Reads
 }
 
 /** Columns that a mapping of metrics yields, in the order of the INSERT. */
@@ -40,17 +41,17 @@ export function metricStatement(source: string, framing: 'lines' | 'protobuf', p
       : part('otlp-metrics/mapping.sql').replace('{points}', () =>
           part(framing === 'lines' ? 'otlp-metrics/json.sql' : 'otlp-metrics/protobuf.sql'),
         )
+  const protobuf = framing === 'protobuf' ? protobufOf(source, parts.reads) : undefined
   const names = source === 'istio-metrics' ? PROMETHEUS_METRICS : OTLP_METRICS
   const select = expand(withLabels(part('common/metric.sql').replace('{samples}', () => samples)), {
     metrics: names.map((name) => `'${name}'`).join(', '),
     constants: parts.constants,
     lines: parts.lines,
-    requests: framing === 'protobuf' ? protobufRequests(source, parts.reads) : '',
+    requests: protobuf?.requests ?? '',
     redacted: part('common/redact.sql'),
   })
-  const schema = framing === 'protobuf' ? protobufSettings(source) : ''
   const body = parts.reads === 'input' ? ` FORMAT ${framing === 'lines' ? 'LineAsString' : 'ProtobufSingle'}` : ''
-  return `INSERT INTO parsed_metric (${METRIC_COLUMNS}, source_format) ${parts.settings}${schema}
+  return `INSERT INTO parsed_metric (${METRIC_COLUMNS}, source_format) ${parts.settings}${protobuf?.settings ?? ''}
     SELECT ${METRIC_COLUMNS}, '${source}' FROM (${select})${body}`
 }
 
@@ -76,7 +77,7 @@ const ATTRIBUTES = 'attributes Array(Tuple(key String, value Tuple(string_value 
 const SPAN = 'start_time_unix_nano UInt64, time_unix_nano UInt64, flags UInt32'
 const COUNTED = `data_points Array(Tuple(${ATTRIBUTES}, ${SPAN}, count UInt64)), aggregation_temporality Int32`
 
-const STRUCTURES: Record<string, { message: string; structure: string }> = {
+const PROTOBUF = {
   'istio-metrics': {
     message: 'WriteRequest',
     structure: `timeseries Array(Tuple(labels ${LABELS}, samples Array(Tuple(value Float64, timestamp Int64))))`,
@@ -89,14 +90,9 @@ const STRUCTURES: Record<string, { message: string; structure: string }> = {
   },
 }
 
-function protobufRequests(source: string, reads: 'file' | 'input'): string {
-  const structure = STRUCTURES[source]?.structure ?? ''
-  return reads === 'file' ? `file({chunk:String}, 'ProtobufSingle', '${structure}')` : `input('${structure}')`
-}
-
-function protobufSettings(source: string): string {
-  const schema = part(`${source}/schema.proto`).replaceAll("'", '')
-  return `, format_schema_source = 'string', format_schema = '${schema}', format_schema_message_name = '${STRUCTURES[source]?.message}'`
+function protobufOf(source: string, reads: Reads) {
+  const { message, structure } = PROTOBUF[source as keyof typeof PROTOBUF]
+  return protobufInput(source, message, structure, reads)
 }
 
 const part = (name: string) => readFileSync(join(packageRoot(), 'services/collector/sources', name), 'utf8')

@@ -8,6 +8,7 @@ import { expand } from '../sources/sql.ts'
 import { ownStatements, PROXY_CONTAINERS } from './facts.ts'
 import { metricStatement } from './metrics.ts'
 import { RECORD_SOURCES, recordStatement } from './records.ts'
+import { protobufInput, type Reads } from './schema.ts'
 
 /**
  * The INSERT statements of ingest. A source's mapping is the SELECT of the INSERT itself: the engine analyses it once for a
@@ -33,7 +34,7 @@ const isPlain = (begins: string) =>
  * The statements for a source, for chunks that the engine reads itself (`file`) or that come with the request (`input`).
  * Cached: they are the same for every batch.
  */
-export function statementsFor(source: Source, framing: Framing, reads: 'file' | 'input'): Statements {
+export function statementsFor(source: Source, framing: Framing, reads: Reads): Statements {
   const key = `${source.id} ${framing} ${reads}`
   let statements = cache.get(key)
   if (!statements) {
@@ -62,14 +63,14 @@ export type Framing = 'lines' | 'protobuf'
 
 const settings = `SETTINGS ${LIMITS.ingest}, insert_deduplication_token = {token:String}`
 
-function lineStatements(source: Source, reads: 'file' | 'input'): Statements {
+function lineStatements(source: Source, reads: Reads): Statements {
   const plain = `SELECT *, line AS text, '' AS pod_namespace, '' AS pod_workload, '' AS unwrap_reject FROM (${chunkLines(reads)}) WHERE ${isPlain(source.begins ?? '')}`
   const others = `SELECT * FROM (${chunkLines(reads)}) WHERE NOT (${isPlain(source.begins ?? '')})`
   const wrapped = expand(part('common/unwrap.sql'), { landing: `(${others})`, containers: PROXY_CONTAINERS })
   return { plain: requestInsert(source, plain, reads), wrapped: requestInsert(source, wrapped, reads) }
 }
 
-function chunkLines(reads: 'file' | 'input', format: 'LineAsString' | 'RawBLOB' = 'LineAsString'): string {
+function chunkLines(reads: Reads, format: 'LineAsString' | 'RawBLOB' = 'LineAsString'): string {
   const lines = reads === 'file' ? `file({chunk:String}, '${format}', 'line String')` : "input('line String')"
   return `SELECT line, ${CONSTANTS} FROM ${lines}`
 }
@@ -77,7 +78,7 @@ function chunkLines(reads: 'file' | 'input', format: 'LineAsString' | 'RawBLOB' 
 const CONSTANTS = `{batch:String} AS batch, {sender:String} AS sender, {cluster:String} AS cluster, {tenant:String} AS tenant,
   {evidence_cap:Int8} AS evidence_cap, {speaks_for:String} AS speaks_for`
 
-function requestInsert(source: Source, unwrap: string, reads: 'file' | 'input'): string {
+function requestInsert(source: Source, unwrap: string, reads: Reads): string {
   const fields = expand(part(`${source.id}/mapping.sql`), {
     unwrap,
     request_line: part('common/request_line.sql'),
@@ -89,17 +90,14 @@ function requestInsert(source: Source, unwrap: string, reads: 'file' | 'input'):
     SELECT ${REQUEST_COLUMNS}, '${source.id}' FROM (${settled})${reads === 'input' ? ' FORMAT LineAsString' : ''}`
 }
 
-function spanStatement(framing: Framing, reads: 'file' | 'input'): string {
+function spanStatement(framing: Framing, reads: Reads): string {
   const resource = part('otlp-traces/resource.sql')
+  const protobuf = protobufInput('otlp-traces', 'ExportTraceServiceRequest', PROTOBUF_STRUCTURE, reads)
+  const format = framing === 'protobuf' ? protobuf.settings : ''
   const spans =
     framing === 'lines'
       ? expand(part('otlp-traces/json.sql'), { lines: chunkLines(reads), resource })
-      : expand(part('otlp-traces/protobuf.sql'), { constants: CONSTANTS, requests: protobufRequests(reads), resource })
-  const schema = part('otlp-traces/schema.proto').replaceAll("'", '')
-  const format =
-    framing === 'protobuf'
-      ? `, format_schema_source = 'string', format_schema = '${schema}', format_schema_message_name = 'ExportTraceServiceRequest'`
-      : ''
+      : expand(part('otlp-traces/protobuf.sql'), { constants: CONSTANTS, requests: protobuf.requests, resource })
   const body = reads === 'input' ? ` FORMAT ${framing === 'lines' ? 'LineAsString' : 'ProtobufSingle'}` : ''
   return `INSERT INTO parsed_span (${SPAN_COLUMNS}) ${settings}${format}
     SELECT ${SPAN_COLUMNS} FROM (${expand(part('otlp-traces/mapping.sql'), { spans, redacted: part('common/redact.sql') })})${body}`
@@ -109,11 +107,5 @@ const ATTRIBUTES =
   'attributes Array(Tuple(key LowCardinality(String), value Tuple(string_value String, int_value Int64)))'
 const PROTOBUF_STRUCTURE = `resource_spans Array(Tuple(resource Tuple(${ATTRIBUTES}), scope_spans Array(Tuple(spans Array(Tuple(
   trace_id String, span_id String, parent_span_id String, name String, kind Int32, start_time_unix_nano UInt64, end_time_unix_nano UInt64, ${ATTRIBUTES}))))))`
-
-function protobufRequests(reads: 'file' | 'input'): string {
-  return reads === 'file'
-    ? `file({chunk:String}, 'ProtobufSingle', '${PROTOBUF_STRUCTURE}')`
-    : `input('${PROTOBUF_STRUCTURE}')`
-}
 
 const part = (name: string) => readFileSync(join(packageRoot(), 'services/collector/sources', name), 'utf8')
