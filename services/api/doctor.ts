@@ -1,4 +1,5 @@
 import type { Completeness } from '../analyzer/metrics/completeness.ts'
+import { type Lack, remedyOf } from '../collector/sources/remedies.ts'
 import { type Coverage, fieldCoverage } from '../store/queries/coverage.ts'
 import type { Store } from '../store/store.ts'
 import { completenessOfLastDay } from './completeness.ts'
@@ -22,17 +23,13 @@ export interface Doctor {
 }
 
 interface Check {
-  missing: string
+  missing: Lack
   /** Share of the facts that have it, 0 to 1. */
   has: (coverage: Coverage) => number
   /** Below this share it is a finding. */
   enough: number
   consequence: string
-  remedy: string
 }
-
-const FORMAT =
-  'log in the recommended format (meshConfig.accessLogFormat in services/collector/sources/istio-json/README.md)'
 
 /** What each access log should tell. Shares are of the facts of the newest day that a sender sent. */
 const CHECKS: Check[] = [
@@ -41,42 +38,36 @@ const CHECKS: Check[] = [
     has: (row) => row.with_principal,
     enough: 0.5,
     consequence: 'nobody can say who called; no policy can be generated at the default evidence',
-    remedy: `add source_principal: "%DOWNSTREAM_PEER_URI_SAN%"; ${FORMAT}`,
   },
   {
     missing: 'destination',
     has: (row) => row.with_destination,
     enough: 0.99,
     consequence: 'requests count for an address, not for a workload',
-    remedy: `add upstream_cluster, requested_server_name and destination_principal; ${FORMAT}`,
   },
   {
     missing: 'workload_port',
     has: (row) => row.with_port,
     enough: 0.9,
     consequence: 'rules cannot name ports',
-    remedy: `add downstream_local_address and upstream_cluster; ${FORMAT}`,
   },
   {
     missing: 'trace',
     has: (row) => row.with_trace,
     enough: 0.5,
     consequence: 'requests cannot be followed along a chain',
-    remedy: `add traceparent: "%REQ(TRACEPARENT)%"; ${FORMAT}`,
   },
   {
     missing: 'tls',
     has: (row) => row.with_tls,
     enough: 0.5,
     consequence: 'plaintext hops are not seen',
-    remedy: `add tls_version: "%DOWNSTREAM_TLS_VERSION%"; ${FORMAT}`,
   },
   {
     missing: 'callee_reports',
     has: (row) => row.by_destination,
     enough: 0.01,
     consequence: 'only callers and gateways report: what reached the callee is not proven',
-    remedy: 'switch access logs on for the callees (Telemetry resource, accessLogging without a CLIENT-only mode)',
   },
 ]
 
@@ -120,7 +111,7 @@ function findingsOf(coverage: Coverage): Finding[] {
       missing: check.missing,
       share: 1 - check.has(coverage),
       consequence: check.consequence,
-      remedy: check.remedy,
+      remedy: remedyOf(source, check.missing),
     })),
     ...unread,
   ]

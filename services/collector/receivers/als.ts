@@ -7,14 +7,14 @@ import type { Origin } from '../origin.ts'
 import type { Source } from '../sources/index.ts'
 import { failureOf, originOf, type RawCall, rawService } from './calls.ts'
 import type { ReceiverContext } from './http.ts'
-import { countAlong, fieldHead, fieldsOf } from './wire.ts'
+import { countAlong, fieldHead, fieldsOf, withoutField } from './wire.ts'
 
 /** A stream's messages are handed over at this size, or after this time. */
 const BATCH_BYTES = 1 << 20
 const BATCH_MS = 50
 /** Batches of one stream on their way at once; beyond, the stream is not read. */
 const BATCHES_MAX = 8
-/** Envoy names its node with all of its metadata; Istio's has some kilobytes. */
+/** Envoy names its node with all of its metadata; Istio's has some kilobytes. Its extensions do not count. */
 const IDENTIFIER_BYTES_MAX = 64 << 10
 /** What a stream that is gone left behind is tried for so long, and is lost then. */
 const GIVE_UP_AFTER_MS = 60_000
@@ -24,6 +24,8 @@ const RECEIVER = 'als'
 /** `StreamAccessLogsMessage` (envoy/service/accesslog/v3/als.proto): who sends, and HTTP or TCP entries. */
 const IDENTIFIER = 1
 const ENTRY_KINDS = [2, 3]
+/** `Identifier.node.extensions` (envoy/config/core/v3/base.proto): 60 kB of names that say nothing of the sender, and would stand before each batch. */
+const EXTENSIONS = [IDENTIFIER, 1, 9]
 
 /** Entries of one kind that follow each other: one message of the envelope, with the identifier before them. */
 interface Run {
@@ -119,7 +121,7 @@ class Stream {
     if (!fields || countAlong(message, [ENTRY_KINDS, [1]]) === undefined)
       throw this.#bad(origin, 'it is no message of the service')
     for (const { number, start, to } of fields) {
-      if (number === IDENTIFIER) this.#identifier = message.subarray(start, to)
+      if (number === IDENTIFIER) this.#identifier = withoutField(message.subarray(start, to), EXTENSIONS)
       if (!ENTRY_KINDS.includes(number)) continue
       if (!this.#identifier) throw this.#bad(origin, 'its first message does not say who sends')
       if (this.#identifier.length > IDENTIFIER_BYTES_MAX) throw this.#bad(origin, 'its identifier is too long')

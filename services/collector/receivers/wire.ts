@@ -100,6 +100,25 @@ export function onlyFirstField(bytes: Buffer): Buffer | undefined {
   return Buffer.concat(wanted.map(({ start, to }) => bytes.subarray(start, to)))
 }
 
+/**
+ * A copy of a message without what stands at the end of a path of fields: for `[1, 9]` without the fields 9 of its fields 1.
+ * @returns undefined when the bytes along the path are no messages
+ */
+export function withoutField(bytes: Buffer, [wanted, ...deeper]: number[]): Buffer | undefined {
+  const fields = fieldsOf(bytes)
+  if (!fields) return undefined
+  const kept: Buffer[] = []
+  for (const { number, wireType, start, from, to } of fields) {
+    if (number !== wanted) kept.push(bytes.subarray(start, to))
+    else if (deeper.length > 0) {
+      const inside = wireType === LENGTH_DELIMITED ? withoutField(bytes.subarray(from, to), deeper) : undefined
+      if (!inside) return undefined
+      kept.push(bytesField(number, inside))
+    }
+  }
+  return Buffer.concat(kept)
+}
+
 function varint(value: number): Buffer {
   const bytes: number[] = []
   let rest = value

@@ -107,7 +107,7 @@ function keyed(mapping: string): string {
     ([name, type]) =>
       `${asType(type, `if(has_keys, ${keyValue(name)}, toString(\`object.${name}\`))`)} AS \`f.${name}\``,
   )
-  const whole = object[1] + ', access_log_type LowCardinality(String)'
+  const whole = `${object[1]}, access_log_type LowCardinality(String)`
   return mapping
     .replace(object[0], () => fields.join(',\n    '))
     .replace(

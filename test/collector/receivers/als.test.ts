@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, type ClientWritableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fieldHead, fieldsOf } from '../../../services/collector/receivers/wire.ts'
+import { type Fields, httpEntry, ORDERS, pair, stream as streamElement } from '../sources-envoy/encode.ts'
 import { openReceivers, type TestReceivers } from './support.ts'
 
 /*
@@ -45,6 +46,13 @@ function streamsOf(sample: Buffer): Sent[] {
       ),
     }
   })
+}
+
+/** One message of the service, as it comes: without the envelope of `AlsBatch`. */
+function wireMessage(node: Fields, entries: Fields[]): Buffer {
+  const element = streamElement(entries, 'http', node)
+  const [field] = fieldsOf(element)!
+  return element.subarray(field!.from, field!.to)
 }
 
 const asIs = (bytes: Buffer) => bytes
@@ -147,6 +155,25 @@ test.each([
   expect(await ended).toBe(status.INVALID_ARGUMENT)
   expect(receivers.counted.get('dropped als odd')).toBe(before + 1)
   expect(receivers.gatherer.state().waitingBytes).toBe(0)
+  close()
+})
+
+test('a node’s extensions are not kept; what Istio says of it is', async () => {
+  const token = await receivers.register('istio', ['envoy-als'])
+  const metadata = pair('WORKLOAD_NAME', [[3, 'ledger']])
+  const extensions: Fields = Array.from({ length: 4000 }, (_, at) => [9, [[1, `envoy.filters.network.${at}`]]])
+  const node: Fields = [...ORDERS, [3, [[1, metadata]]], ...extensions]
+  const { stream, ended, close } = open(token)
+  const element = wireMessage(node, [httpEntry({ path: '/kept' })])
+  expect(element.length).toBeGreaterThan(100_000)
+  stream.write(element)
+  stream.end()
+  expect(await ended).toBe(status.OK)
+  expect(
+    await receivers.rows(
+      `SELECT path, destination_namespace, destination_workload FROM request WHERE sender = 'istio'`,
+    ),
+  ).toEqual([{ path: '/kept', destination_namespace: 'shop', destination_workload: 'ledger' }])
   close()
 })
 

@@ -17,6 +17,7 @@ import {
   fieldsOf,
   onlyFirstField,
   statusMessage,
+  withoutField,
 } from '../../../services/collector/receivers/wire.ts'
 import { CinchError } from '../../../services/model/errors.ts'
 import { toJson, toProtobuf } from '../otlp.ts'
@@ -32,6 +33,32 @@ const resources = (counts: number[]) =>
       startTimeUnixNano: '1700000000000000000',
     })),
   }))
+
+describe('a field is left out along its path', () => {
+  const schema = protobuf.parse(`syntax = "proto3"; message Identifier { Node node = 1; string log_name = 2; }
+    message Node { string id = 1; string cluster = 2; repeated Extension extensions = 9; bool hidden = 11; } message Extension { string name = 1; }
+    message Message { Identifier identifier = 1; }`).root
+  const type = schema.lookupType('Message')
+  const node = { id: 'sidecar~1', cluster: 'orders.shop', hidden: true }
+
+  test('and all others stay', () => {
+    const extensions = Array.from({ length: 3000 }, (_, index) => ({ name: `envoy.filters.${index}` }))
+    const whole = type.encode({ identifier: { node: { ...node, extensions }, logName: 'x' } }).finish()
+    const short = withoutField(Buffer.from(whole), [1, 1, 9])!
+    expect(type.toObject(type.decode(short))).toEqual({ identifier: { node, logName: 'x' } })
+    expect(withoutField(short, [1, 1, 9])).toEqual(short)
+  })
+
+  test('unless there is no message along it', () => {
+    for (const bytes of [
+      [0x08, 1],
+      [0x0a, 2, 0x08, 1],
+      [0x0a, 3, 0x0a, 1, 0xff],
+      [0x0a, 9],
+    ])
+      expect(withoutField(Buffer.from(bytes), [1, 1, 9]), bytes.join()).toBeUndefined()
+  })
+})
 
 describe('records of a request are counted', () => {
   test.each([[[]], [[1]], [[3, 0, 500]]])('spans in protobuf and JSON: %j', (counts) => {
