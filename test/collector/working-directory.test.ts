@@ -45,6 +45,16 @@ describe('the embedded engine', () => {
     },
     60_000,
   )
+
+  // Not even the superuser, as whom tests may run, can write there.
+  test.skipIf(process.platform !== 'linux')(
+    'needs not write to the working directory',
+    () => {
+      expect(() => mkdirSync('/proc/cinch')).toThrow()
+      ingest('envoy-als', 'recommended.binpb', '/proc')
+    },
+    60_000,
+  )
 })
 
 test.each(PROTOBUF)('%s: a server, which has no file of ours, gets the schema with the statement', (id) => {
