@@ -18,16 +18,25 @@ function fixed64(field: number, value: bigint): Buffer {
 const SPANS_PER_REQUEST = 512
 const START_NS = BigInt(Date.UTC(2026, 10, 20)) * 1_000_000n
 
+/** Which spans: their ids follow from the first one's number, their times from where the numbers begin and how far they are apart. */
+export interface SpanRange {
+  first: number
+  startNs: bigint
+  stepNs: bigint
+}
+
+const A_SPAN_A_MILLISECOND: SpanRange = { first: 0, startNs: START_NS, stepNs: 1_000_000n }
+
 /** `count` spans in requests of 512, as an SDK batches them: chains of a client and a server span with ten attributes each. */
-export function spanRequests(count: number): Buffer {
+export function spanRequests(count: number, range = A_SPAN_A_MILLISECOND): Buffer {
   const requests: Buffer[] = []
   for (let at = 0; at < count; at += SPANS_PER_REQUEST)
-    requests.push(resourceSpans(at, Math.min(SPANS_PER_REQUEST, count - at)))
+    requests.push(resourceSpans(range, range.first + at, Math.min(SPANS_PER_REQUEST, count - at)))
   return Buffer.concat(requests)
 }
 
-function resourceSpans(first: number, count: number): Buffer {
-  const service = (first / SPANS_PER_REQUEST) % 40
+function resourceSpans(range: SpanRange, first: number, count: number): Buffer {
+  const service = Math.floor(first / SPANS_PER_REQUEST) % 40
   const resource = tagged(
     1,
     Buffer.concat([
@@ -38,11 +47,11 @@ function resourceSpans(first: number, count: number): Buffer {
       attribute(1, 'telemetry.sdk.name', 'opentelemetry'),
     ]),
   )
-  const spans = Array.from({ length: count }, (_, index) => tagged(2, span(first + index)))
+  const spans = Array.from({ length: count }, (_, index) => tagged(2, span(range, first + index)))
   return tagged(1, Buffer.concat([resource, tagged(2, Buffer.concat(spans))]))
 }
 
-function span(index: number): Buffer {
+function span({ startNs, stepNs }: SpanRange, index: number): Buffer {
   const trace = Buffer.alloc(16)
   trace.writeUInt32BE(1 + Math.floor(index / 8), 0)
   trace.writeUInt32BE(Math.imul(index >> 3, 2654435761) >>> 0, 12)
@@ -51,7 +60,7 @@ function span(index: number): Buffer {
     bytes.writeUInt32BE(number + 1, 4)
     return bytes
   }
-  const start = START_NS + BigInt(index) * 1_000_000n
+  const start = startNs + BigInt(index) * stepNs
   const isServer = index % 2 === 0
   return Buffer.concat([
     tagged(1, trace),

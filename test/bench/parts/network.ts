@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs'
+import { type Figure, format, median, type Part } from '../bench.ts'
+import type { Way } from '../network/bodies.ts'
+import { type Measured, measure } from '../network/throughput.ts'
+
+interface Case {
+  way: Way
+  name: string
+  unit: string
+  asked: number
+}
+
+const CASES: Case[] = [
+  { way: 'lines', name: 'lines over HTTP', unit: 'lines/s', asked: 150_000 },
+  { way: 'otlp_http', name: 'spans over OTLP/HTTP', unit: 'spans/s', asked: 150_000 },
+  { way: 'otlp_grpc', name: 'spans over OTLP/gRPC', unit: 'spans/s', asked: 150_000 },
+  { way: 'als', name: 'Envoy access log service', unit: 'entries/s', asked: 50_000 },
+]
+
+/**
+ * As many connections as there are senders: of SDKs each has one request under way, a Collector has ten
+ * (`sending_queue.num_consumers`), and two stand behind a load balancer. Envoy streams from each of its workers.
+ */
+const BATCHES = [
+  { batch: 512, connections: 128, name: 'as SDKs send, 128 connections' },
+  { batch: 8192, connections: 20, name: 'as Collectors send, 20 connections' },
+]
+const STREAMS = 8
+
+/** Receivers under load: sender and service are processes of their own on the same processors. */
+export const network: Part = {
+  name: 'network',
+  missing: () => (existsSync('/proc/self/task') ? undefined : 'it reads processor times from /proc: run it on Linux'),
+  run: async ({ dir, quick, lines, turns }) => {
+    const figures: Figure[] = []
+    for (const each of CASES) {
+      const batches =
+        each.way === 'als'
+          ? [{ batch: lines / STREAMS, connections: STREAMS, name: 'messages of 16 KiB, 8 streams' }]
+          : BATCHES
+      for (const { batch, connections, name } of batches) {
+        const runs: Measured[] = []
+        for (let turn = 0; turn < turns; turn++) {
+          const order = {
+            way: each.way,
+            batch: Math.floor(batch),
+            records: lines,
+            connections,
+            first: 0,
+            isPaced: false,
+          }
+          const measured = await measure(dir, { ...order, startMs: Date.now(), perSecond: each.asked })
+          runs.push(measured)
+          console.log(`${each.name}, ${name}: ${format(measured.perSecond)} ${each.unit}`)
+        }
+        figures.push(...figuresOf(each, name, runs))
+      }
+    }
+    if (quick) return figures
+    return figures
+  },
+}
+
+function figuresOf({ name, unit, asked }: Case, batch: string, runs: Measured[]): Figure[] {
+  const of = (value: (run: Measured) => number) => median(runs.map(value))
+  const per1000 = (seconds: (run: Measured) => number) => of((run) => (seconds(run) / run.sent.records) * 1e6)
+  const figures: Figure[] = [
+    {
+      what: `${name}, ${batch}`,
+      value: of((run) => run.perSecond),
+      unit,
+      asked: `at least ${asked.toLocaleString('en')}`,
+    },
+    { what: '  processor time for 1,000: sender', value: per1000((run) => run.sent.cpuSeconds), unit: 'ms' },
+    { what: '  service, thread of events', value: per1000((run) => run.usage.events), unit: 'ms' },
+    { what: '  service, pool: unpacking, files, statements', value: per1000((run) => run.usage.pool), unit: 'ms' },
+    { what: '  service, threads of the engine', value: per1000((run) => run.usage.engine), unit: 'ms' },
+    { what: '  highest memory of the service', value: of((run) => run.usage.peakBytes / 2 ** 20), unit: 'MiB' },
+    { what: '  requests sent again', value: of((run) => run.sent.again), unit: '' },
+  ]
+  const answers = runs.flatMap((run) => run.sent.answers).sort((a, b) => a - b)
+  const at = (share: number) => answers[Math.floor((answers.length - 1) * share)] ?? Number.NaN
+  if (answers.length > 0)
+    figures.push(
+      { what: '  answer after, half of the requests', value: at(0.5), unit: 'ms' },
+      { what: '  answer after, 99 of 100', value: at(0.99), unit: 'ms' },
+    )
+  return figures
+}
