@@ -186,7 +186,7 @@ describe('a body', () => {
     const damaged = await post('istio-json', gzipSync(line).subarray(0, 60), api.token)
     expect({ status: damaged.status, ...((await damaged.json()) as object) }).toMatchObject({
       status: 400,
-      error: { code: 'bad_file' },
+      error: { code: 'bad_request' },
     })
   })
 

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Hold } from '../../collector/gather/budget.ts'
-import { type IngestResult, REQUEST_BYTES_MAX } from '../../collector/ingest.ts'
+import type { IngestResult } from '../../collector/ingest.ts'
 import { inputOf } from '../../collector/input/input.ts'
 import { operator } from '../../collector/origin.ts'
+import { REQUEST_BYTES_MAX, readBody, tooLarge } from '../../collector/receivers/body.ts'
 import { signalOf } from '../../collector/receivers/raw.ts'
 import { findSource } from '../../collector/sources/index.ts'
 import { CinchError } from '../../model/errors.ts'
@@ -54,7 +55,7 @@ async function take(
   request: FastifyRequest<IngestRoute>,
 ): Promise<IngestResult> {
   const { source } = request.params
-  const body = (request.body ?? empty()) as AsyncIterable<Buffer>
+  const body = (request.body ?? Readable.from([])) as Readable
   const token = bearer(request.headers.authorization)
   const cluster = request.query.cluster ?? ''
   if (isAdmin(token) && request.query.file === '1')
@@ -67,7 +68,9 @@ async function take(
       'register the sender for this source: cinch senders add',
     )
   const hold = (await cinch.gatherer()).admit(origin.sender, signalOf(findSource(source)))
-  const bytes = await readBody(body, request, hold).catch((error: unknown) => {
+  if (Number(request.headers['content-length'] ?? 0) > REQUEST_BYTES_MAX) throw tooLarge()
+  // Packed or not is told by the first bytes: senders of files name no encoding.
+  const bytes = await readBody(body, undefined, hold).catch((error: unknown) => {
     hold.release()
     throw error
   })
@@ -122,22 +125,3 @@ function senderRoutes(app: FastifyInstance, cinch: Cinch): void {
     },
   )
 }
-
-/** Reads and, where packed, unpacks a body, both within `REQUEST_BYTES_MAX`: a bomb is refused when it passes the bound. */
-async function readBody(body: AsyncIterable<Buffer>, request: FastifyRequest, hold: Hold): Promise<Buffer> {
-  const tooLarge = () =>
-    new CinchError('too_large', `the request has more than ${REQUEST_BYTES_MAX} bytes`, 'send less in one request')
-  if (Number(request.headers['content-length'] ?? 0) > REQUEST_BYTES_MAX) throw tooLarge()
-  const input = await inputOf('the request', body, 0)
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of input.bytes) {
-    size += part.length
-    if (size > REQUEST_BYTES_MAX || input.bytesRead() > REQUEST_BYTES_MAX) throw tooLarge()
-    hold.grow(part.length)
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
-}
-
-async function* empty(): AsyncGenerator<Buffer> {}

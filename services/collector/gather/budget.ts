@@ -10,6 +10,8 @@ const RETRY_MEMORY_MS = 1000
 export interface Hold {
   /** @throws OverloadedError `memory` when the budget has no room for so many bytes of this kind */
   grow(bytes: number): void
+  /** Gives back some of it. */
+  shrink(bytes: number): void
   release(): void
 }
 
@@ -35,6 +37,11 @@ export function createBudget(bytesMax = WAITING_BYTES_MAX): Budget {
             )
           total += bytes
           own += bytes
+        },
+        shrink: (bytes) => {
+          const given = Math.min(bytes, own)
+          total -= given
+          own -= given
         },
         release: () => {
           total -= own

@@ -9,9 +9,10 @@ import type { Observer } from '../observe.ts'
 import type { Origin } from '../origin.ts'
 import type { Source } from '../sources/index.ts'
 import type { Authenticate } from './authenticate.ts'
-import { ENCODINGS, isEncoding, REQUEST_BYTES_MAX, readBody, tooLarge } from './body.ts'
+import { REQUEST_BYTES_MAX, readBody, tooLarge } from './body.ts'
 import { checkJson, checkProtobuf, OTLP_SIGNALS, type OtlpSignal, sourceOf } from './signals.ts'
 import type { Tls } from './tls.ts'
+import { ENCODINGS, isEncoding } from './unpack.ts'
 import { exportResponse, statusMessage } from './wire.ts'
 
 /** What every receiver works with. */
