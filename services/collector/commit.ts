@@ -1,4 +1,5 @@
-import { createReadStream, readFileSync, statSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClickHouseClient } from '@clickhouse/client'
 import { batchCounts, type Counts } from '../store/queries/batches.ts'
@@ -126,7 +127,7 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<I
   const batch = batchOf(note.token)
   let malformed = false
   try {
-    if (!note.rejects || entry.bytes() > 0) await insert(context, entry, plain, note.token, batch)
+    if (!note.rejects || entry.bytes > 0) await insert(context, entry, plain, note.token, batch)
   } catch (error) {
     if (note.framing !== 'protobuf' || !isMalformed(error)) throw error
     if (note.parts && note.parts.length > 1) return await insertPartsApart(context, entry)
@@ -151,7 +152,7 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<I
     const requests = note.parts.map((part, index) => ({ accepted: 0, rejected: 0, ...outcomes[index], id: part.id }))
     await recordRequests(client, `${note.token}#requests`, requests)
   }
-  entry.done()
+  await entry.done()
   return { ...counts, outcomes }
 }
 
@@ -161,7 +162,7 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<I
  */
 async function insertPartsApart(context: Context, entry: SpoolEntry<Note>): Promise<Inserted> {
   const { parts = [], ...note } = entry.note
-  const bytes = readFileSync(entry.path)
+  const bytes = await readFile(entry.path)
   const middle = Math.ceil(parts.length / 2)
   const cut = parts.slice(0, middle).reduce((sum, part) => sum + part.bytes, 0)
   const all: Inserted = { accepted: 0, rejected: 0, outcomes: [] }
@@ -172,7 +173,7 @@ async function insertPartsApart(context: Context, entry: SpoolEntry<Note>): Prom
     Object.assign(all, plus(all, inserted))
     all.outcomes.push(...inserted.outcomes)
   }
-  entry.done()
+  await entry.done()
   return all
 }
 
@@ -187,11 +188,10 @@ async function insertRejects({ client }: Context, note: Note, rejects: MessageRe
 /** Counts a chunk that went in, and the time that it took; a chunk that did not is told by its span. */
 async function observed<Counted extends Counts>(
   observe: Observer,
-  { note, path }: SpoolEntry<Note>,
+  { note, bytes }: SpoolEntry<Note>,
   work: () => Promise<Counted>,
 ): Promise<Counted> {
   const flow = { source: note.source, sender: note.origin.sender, receiver: note.receiver ?? 'unknown' }
-  const bytes = statSync(path).size
   const started = performance.now()
   const attributes = { 'cinch.source': flow.source, 'cinch.receiver': flow.receiver, 'cinch.batch.size': bytes }
   const counts = await observe.span('cinch.commit', attributes, work)
@@ -225,7 +225,7 @@ async function insert(
 /** A message that is no valid OTLP fails its whole insert: halves are tried until it stands alone, and is rejected. */
 async function insertHalves(context: Context, entry: SpoolEntry<Note>, error: unknown): Promise<void> {
   const { note } = entry
-  const bytes = readFileSync(entry.path)
+  const bytes = await readFile(entry.path)
   const parts = halves(bytes)
   if (!parts) {
     await rejectChunk(context.client, {

@@ -1,7 +1,6 @@
 import {
   closeSync,
   existsSync,
-  fsync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -12,10 +11,9 @@ import {
   rmSync,
   statSync,
   writeSync,
-  writev,
 } from 'node:fs'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 
 /**
  * The write-ahead log of ingest: a directory of chunks that are not yet in the store, each a data file and a note that says
@@ -39,9 +37,9 @@ export interface SpoolEntry<Note> {
   /** Absolute path of the chunk. */
   path: string
   /** Size of the chunk. */
-  bytes(): number
+  bytes: number
   /** Removes the entry once its chunk is in the store. */
-  done(): void
+  done(): Promise<void>
 }
 
 /**
@@ -57,41 +55,75 @@ export function openSpool<Note>(root: string, exclusive: boolean): Spool<Note> {
     .map((name) => join(root, name))
   const pending = left.flatMap((dir) => leftEntries<Note>(dir))
   let sequence = Math.max(0, ...pending.filter(({ dir }) => dir === own).map(({ name }) => Number(name) + 1))
+  const uses = createUses()
+  for (const { dir } of pending) uses.begin(dir)
   for (const dir of left) removeEmpty(dir)
+  const begin = () => {
+    const name = nameOf(sequence++)
+    uses.begin(own)
+    const file = (kind: string) => join(own, `${name}.${kind}`)
+    return { name, chunk: file('chunk'), draft: file('draft'), note: file('json') }
+  }
+  const entryOf = ({ dir, name, note }: LeftEntry<Note>, bytes: number): SpoolEntry<Note> => ({
+    note,
+    path: join(dir, `${name}.chunk`),
+    bytes,
+    done: async () => {
+      // The note first: a chunk without one is no entry.
+      for (const kind of ['json', 'chunk']) await rm(join(dir, `${name}.${kind}`), { force: true })
+      uses.end(dir)
+    },
+  })
   return {
     put: async (pieces, note) => {
-      const name = nameOf(sequence++)
-      // In one go with the opening of the file: whoever removes an empty directory must not come between.
-      mkdirSync(own, { recursive: true, mode: 0o700 })
-      const file = openSync(join(own, `${name}.chunk`), 'wx', 0o600)
+      const files = begin()
       try {
-        await writePieces(file, pieces)
-        writeWhole(join(own, `${name}.draft`), Buffer.from(JSON.stringify(note)), true)
-        renameSync(join(own, `${name}.draft`), join(own, `${name}.json`))
-        syncDirectory(own)
+        // Side by side, and on the disk before the note has its name: only then do they mean anything.
+        const text = Buffer.from(JSON.stringify(note))
+        const written = await Promise.allSettled([writeSynced(files.chunk, pieces), writeSynced(files.draft, [text])])
+        for (const result of written) if (result.status === 'rejected') throw result.reason
+        await rename(files.draft, files.note)
+        await syncDirectory(own)
       } catch (error) {
-        abandon(own, name)
+        // A full disk must not stay full of what did not come to be.
+        for (const path of [files.note, files.draft, files.chunk]) await rm(path, { force: true })
+        uses.end(own)
         throw error
-      } finally {
-        closeSync(file)
       }
-      return entryOf(own, name, note)
+      return entryOf({ dir: own, name: files.name, note }, size(pieces))
     },
     add: (chunk, note, sync) => {
-      const name = nameOf(sequence++)
-      mkdirSync(own, { recursive: true, mode: 0o700 })
+      const files = begin()
       try {
-        writeWhole(join(own, `${name}.chunk`), chunk, sync)
-        writeWhole(join(own, `${name}.draft`), Buffer.from(JSON.stringify(note)), sync)
-        renameSync(join(own, `${name}.draft`), join(own, `${name}.json`))
-        if (sync) syncDirectory(own)
+        writeWhole(files.chunk, chunk, sync)
+        writeWhole(files.draft, Buffer.from(JSON.stringify(note)), sync)
+        renameSync(files.draft, files.note)
+        if (sync) syncDirectoryNow(own)
       } catch (error) {
-        abandon(own, name)
+        for (const path of [files.note, files.draft, files.chunk]) rmSync(path, { force: true })
+        uses.end(own)
         throw error
       }
-      return entryOf(own, name, note)
+      return entryOf({ dir: own, name: files.name, note }, chunk.length)
     },
-    pending: () => pending.map(({ dir, name, note }) => entryOf(dir, name, note)),
+    pending: () => pending.map((entry) => entryOf(entry, statSync(join(entry.dir, `${entry.name}.chunk`)).size)),
+  }
+}
+
+/** Which directories have entries: one is made for the first, and goes with the last. */
+function createUses(): { begin(dir: string): void; end(dir: string): void } {
+  const uses = new Map<string, number>()
+  return {
+    begin: (dir) => {
+      const before = uses.get(dir) ?? 0
+      if (before === 0) mkdirSync(dir, { recursive: true, mode: 0o700 })
+      uses.set(dir, before + 1)
+    },
+    end: (dir) => {
+      const left = (uses.get(dir) ?? 0) - 1
+      uses.set(dir, left)
+      if (left === 0) removeEmpty(dir)
+    },
   }
 }
 
@@ -111,22 +143,6 @@ function leftEntries<Note>(dir: string): LeftEntry<Note>[] {
     .map((name) => ({ dir, name, note: JSON.parse(readFileSync(join(dir, `${name}.json`), 'utf8')) as Note }))
 }
 
-function entryOf<Note>(dir: string, name: string, note: Note): SpoolEntry<Note> {
-  const done = () => {
-    rmSync(join(dir, `${name}.json`), { force: true })
-    rmSync(join(dir, `${name}.chunk`), { force: true })
-    removeEmpty(dir)
-  }
-  const path = join(dir, `${name}.chunk`)
-  return { note, path, bytes: () => statSync(path).size, done }
-}
-
-/** Removes what was written of an entry that did not come to be: a full disk must not stay full of it. */
-function abandon(dir: string, name: string): void {
-  for (const kind of ['json', 'draft', 'chunk']) rmSync(join(dir, `${name}.${kind}`), { force: true })
-  removeEmpty(dir)
-}
-
 function removeEmpty(dir: string): void {
   if (existsSync(dir) && readdirSync(dir).length === 0) rmdirSync(dir)
 }
@@ -141,17 +157,31 @@ function isAlive(pid: number): boolean {
 
 const nameOf = (sequence: number) => String(sequence).padStart(12, '0')
 
-const writeSome = promisify(writev)
-const syncFile = promisify(fsync)
+const size = (pieces: Uint8Array[]) => pieces.reduce((sum, piece) => sum + piece.length, 0)
 /** Pieces that are handed to the system at once. */
 const PIECES_MAX = 512
 
-async function writePieces(file: number, pieces: Uint8Array[]): Promise<void> {
-  for (let at = 0; at < pieces.length; at += PIECES_MAX) {
-    let rest = pieces.slice(at, at + PIECES_MAX)
-    while (rest.length > 0) rest = behind(rest, (await writeSome(file, rest)).bytesWritten)
+/** Writes a file that must not be there yet, and gives it to the disk. */
+async function writeSynced(path: string, pieces: Uint8Array[]): Promise<void> {
+  await withFile(await open(path, 'wx', 0o600), async (file) => {
+    for (let at = 0; at < pieces.length; at += PIECES_MAX) {
+      let rest = pieces.slice(at, at + PIECES_MAX)
+      while (rest.length > 0) rest = behind(rest, (await file.writev(rest)).bytesWritten)
+    }
+    await file.sync()
+  })
+}
+
+async function syncDirectory(dir: string): Promise<void> {
+  await withFile(await open(dir, 'r'), (directory) => directory.sync())
+}
+
+async function withFile(file: FileHandle, work: (file: FileHandle) => Promise<void>): Promise<void> {
+  try {
+    await work(file)
+  } finally {
+    await file.close()
   }
-  await syncFile(file)
 }
 
 /** What is left of the pieces behind their first `written` bytes. */
@@ -175,7 +205,7 @@ function writeWhole(path: string, bytes: Uint8Array, sync: boolean): void {
   }
 }
 
-function syncDirectory(dir: string): void {
+function syncDirectoryNow(dir: string): void {
   const file = openSync(dir, 'r')
   fsyncSync(file)
   closeSync(file)

@@ -68,9 +68,12 @@ function unpacked(value: number): Outcome {
 }
 
 /**
- * The identity of a request: 16 bytes of the SHA-256 over who sends what, as 32 hexadecimal digits.
- * @param salt set where equal bytes are not a repetition, since their sender never repeats
+ * The identity of a request: 16 bytes of the SHA-256 over who sends what, as 32 hexadecimal digits. Of the bytes as they are
+ * after unpacking: a sender that was updated between a request and its repetition may pack them otherwise.
+ * @param salt what tells requests apart in place of their bytes, where the sender never repeats: equal ones are then two
  */
 export function identify(scope: string, bytes: Uint8Array, salt = ''): string {
-  return createHash('sha256').update(`${scope}\n${salt}\n`).update(bytes).digest('hex').slice(0, 32)
+  const hash = createHash('sha256').update(`${scope}\n${salt}\n`)
+  if (salt === '') hash.update(bytes)
+  return hash.digest('hex').slice(0, 32)
 }
