@@ -7,15 +7,14 @@ import type { Gatherer, GathererState, Submission } from './gather.ts'
 import { joined, type Outcome } from './parts.ts'
 import { createQuota, createTurns, QUOTA_BYTES_PER_SECOND, type Signal } from './quota.ts'
 import { createRequests, identify, REMEMBERED_MAX } from './requests.ts'
+import { type Candidate, createTurn, type Turn } from './turn.ts'
 
 /** A chunk is committed at this size at the latest: where the fixed cost of an insert has disappeared. */
-export const COMMIT_BYTES = 32 << 20
+export const COMMIT_BYTES = 64 << 20
 /** Requests in a chunk at most: their identities go in one statement. */
 const PARTS_MAX = 4096
 /** How long the first request of a chunk waits for others. While all lanes are busy the chunk waits and grows. */
 export const GATHER_MS = 50
-/** Full chunks that are in the spool before a lane is free, by lane: they free memory, and are inserted in a second or two. */
-const AHEAD_PER_LANE = 2
 /** What the spool holds at most of chunks that the store does not take. */
 export const SPOOL_BYTES_MAX = 2 ** 30
 /** A sender hears within this time, just below the five seconds after which the OpenTelemetry Collector gives up. */
@@ -40,18 +39,16 @@ interface Waiting {
 }
 
 /** Requests of one sender, source and framing that become one chunk. */
-interface Group {
-  key: string
+interface Group extends Candidate {
   about: Pick<Note, 'source' | 'framing' | 'origin' | 'receiver'>
   parts: Waiting[]
-  bytes: number
-  sinceMs: number
-  isClosed: boolean
 }
 
 /** A chunk in the spool, with whoever waits for it. */
 interface Staged {
   entry: SpoolEntry<Note>
+  /** Whose turn it was, until the store took or refused it; undefined for what an earlier process left. */
+  turn?: Pick<Candidate, 'key' | 'sender'> | undefined
   bytes: number
   parts: Pick<Waiting, 'resolve' | 'reject'>[]
   attempts: number
@@ -83,8 +80,7 @@ export class GroupCommit implements Gatherer {
   readonly #groups = createTurns<Group>()
   readonly #open = new Map<string, Group>()
   readonly #staged = createTurns<Staged>()
-  /** Chunks by sender that the store has not refused yet. */
-  readonly #onTheirWay = new Map<string, number>()
+  readonly #turn: Turn
   #staging = 0
   #inserting = 0
   #spooledBytes = 0
@@ -96,6 +92,7 @@ export class GroupCommit implements Gatherer {
     this.#committer = committer
     this.#lanes = lanes
     this.#options = options
+    this.#turn = createTurn(lanes, options.gatherMs)
     this.#budget = createBudget(options.waitingBytesMax)
     this.#quota = createQuota(options.quotaBytesPerSecond)
     this.#requests = createRequests(options.now, options.rememberedMax)
@@ -110,8 +107,8 @@ export class GroupCommit implements Gatherer {
         this.#requests.begin(id, promise)
         return { resolve, reject }
       })
-      this.#spooledBytes += entry.bytes()
-      const staged = { entry, bytes: entry.bytes(), parts, attempts: 1, notBeforeMs: 0 }
+      this.#spooledBytes += entry.bytes
+      const staged = { entry, bytes: entry.bytes, parts, attempts: 1, notBeforeMs: 0 }
       this.#staged.add(entry.note.origin.sender, staged)
     }
     this.#pump()
@@ -189,7 +186,8 @@ export class GroupCommit implements Gatherer {
       group = undefined
     }
     if (!group) {
-      group = { key, about, parts: [], bytes: 0, sinceMs: this.#options.now(), isClosed: isAlone }
+      const sinceMs = this.#options.now()
+      group = { key, sender: origin.sender, about, parts: [], bytes: 0, sinceMs, isClosed: isAlone }
       this.#groups.add(origin.sender, group)
       if (!isAlone) this.#open.set(key, group)
     }
@@ -228,34 +226,17 @@ export class GroupCommit implements Gatherer {
     if (this.#groups.size + this.#staged.size > 0) this.#tick()
   }
 
-  /**
-   * A group is due when it has waited, and a lane is free for it or nothing else of its sender is on its way: else one sender's
-   * backlog would hold up the others. A full one goes to the spool sooner, for memory is dearer. While the store is away
-   * groups go there after a while, up to the spool's bound.
-   */
+  /** While the store is away groups go to the spool after a while, up to its bound. */
   #isDue(group: Group): boolean {
-    const { commitBytes, gatherMs, now, spoolBytesMax } = this.#options
+    const { now, spoolBytesMax } = this.#options
     if (this.#spooledBytes + group.bytes > spoolBytesMax) return false
-    const ageMs = now() - group.sinceMs
-    const isFull = group.isClosed && group.bytes >= commitBytes
-    if (this.#isStalled || this.#isClosing) return isFull || this.#isClosing || ageMs >= SPOOL_AFTER_MS
-    const own = this.#onTheirWay.get(group.about.origin.sender) ?? 0
-    const all = [...this.#onTheirWay.values()].reduce((sum, count) => sum + count, 0)
-    if (all < this.#lanes || own === 0) return group.isClosed || ageMs >= gatherMs
-    return isFull && all < this.#lanes * (1 + AHEAD_PER_LANE)
-  }
-
-  /** Counts chunks from when they are written to the spool until the store took or refused them. */
-  #count(sender: string, change: 1 | -1): void {
-    const count = (this.#onTheirWay.get(sender) ?? 0) + change
-    if (count > 0) this.#onTheirWay.set(sender, count)
-    else this.#onTheirWay.delete(sender)
+    if (!this.#isStalled && !this.#isClosing) return this.#turn.isDue(group, now())
+    return this.#isClosing || group.isClosed || now() - group.sinceMs >= SPOOL_AFTER_MS
   }
 
   async #stage(group: Group): Promise<void> {
-    const { sender } = group.about.origin
     this.#staging++
-    this.#count(sender, 1)
+    this.#turn.begin(group)
     this.#spooledBytes += group.bytes
     const requests = group.parts.map((part) => part.bytes)
     const { bytes, lengths } = joined(requests, group.about.framing === 'lines')
@@ -264,10 +245,11 @@ export class GroupCommit implements Gatherer {
     try {
       const entry = await this.#committer.stage(bytes, { ...group.about, token: tokenOf(group), lines, parts })
       const waiting = group.parts.map(({ resolve, reject }) => ({ resolve, reject }))
-      const staged = { entry, bytes: group.bytes, parts: waiting, attempts: 0, notBeforeMs: 0 }
-      this.#staged.add(sender, staged)
+      const turn = { key: group.key, sender: group.sender }
+      const staged = { entry, turn, bytes: group.bytes, parts: waiting, attempts: 0, notBeforeMs: 0 }
+      this.#staged.add(group.sender, staged)
     } catch (cause) {
-      this.#count(sender, -1)
+      this.#turn.end(group, this.#options.now(), 0)
       this.#spooledBytes -= group.bytes
       this.#options.note(`the spool cannot be written, senders are told to come again: ${nameOf(cause)}`)
       const error = new OverloadedError('disk', 'the spool cannot be written', RETRY_DISK_MS, { cause })
@@ -282,12 +264,17 @@ export class GroupCommit implements Gatherer {
   async #insert(staged: Staged): Promise<void> {
     const { sender } = staged.entry.note.origin
     this.#inserting++
+    const started = this.#options.now()
+    const ended = () => {
+      if (staged.turn) this.#turn.end(staged.turn, this.#options.now(), this.#options.now() - started)
+      staged.turn = undefined
+    }
     try {
       const outcomes = await this.#committer.finish(staged.entry)
       this.#spooledBytes -= staged.bytes
       for (const [index, part] of staged.parts.entries())
         part.resolve(outcomes[index] ?? { accepted: 0, rejected: 0, together: 1 })
-      if (staged.attempts === 0) this.#count(sender, -1)
+      ended()
       if (this.#isStalled) this.#options.note('the store takes telemetry again')
       this.#isStalled = false
     } catch (error) {
@@ -296,7 +283,7 @@ export class GroupCommit implements Gatherer {
       this.#isStalled = true
       const waitMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** staged.attempts)
       staged.notBeforeMs = this.#options.now() + waitMs
-      if (staged.attempts === 0) this.#count(sender, -1)
+      ended()
       staged.attempts++
       this.#staged.add(sender, staged, true)
     } finally {
