@@ -35,20 +35,35 @@ export function spanRequests(count: number, range = A_SPAN_A_MILLISECOND): Buffe
   return Buffer.concat(requests)
 }
 
+/** A call that nobody else makes: the client's span of `caller` in the namespace `marks`, and the server's. */
+export function markedCall(caller: string, startNs: bigint): Buffer {
+  const range = { first: 0, startNs, stepNs: 0n }
+  // Far from the ids of `spanRequests`: a client's span is odd, its server's the next.
+  const index = 8 * (200_000_000 + Number(/\d+$/.exec(caller)?.[0] ?? 0)) + 1
+  return Buffer.concat([
+    resource('marks', caller, tagged(2, span(range, index))),
+    resource('shop', 'marked', tagged(2, span(range, index + 1))),
+  ])
+}
+
 function resourceSpans(range: SpanRange, first: number, count: number): Buffer {
   const service = Math.floor(first / SPANS_PER_REQUEST) % 40
-  const resource = tagged(
+  const spans = Array.from({ length: count }, (_, index) => tagged(2, span(range, first + index)))
+  return resource('shop', `service-${service}`, Buffer.concat(spans))
+}
+
+function resource(namespace: string, service: string, spans: Buffer): Buffer {
+  const about = tagged(
     1,
     Buffer.concat([
-      attribute(1, 'service.name', `service-${service}`),
-      attribute(1, 'k8s.namespace.name', 'shop'),
-      attribute(1, 'k8s.pod.name', `service-${service}-5d8f7c9b6d-x2x9z`),
+      attribute(1, 'service.name', service),
+      attribute(1, 'k8s.namespace.name', namespace),
+      attribute(1, 'k8s.pod.name', `${service}-5d8f7c9b6d-x2x9z`),
       attribute(1, 'telemetry.sdk.language', 'go'),
       attribute(1, 'telemetry.sdk.name', 'opentelemetry'),
     ]),
   )
-  const spans = Array.from({ length: count }, (_, index) => tagged(2, span(range, first + index)))
-  return tagged(1, Buffer.concat([resource, tagged(2, Buffer.concat(spans))]))
+  return tagged(1, Buffer.concat([about, tagged(2, spans)]))
 }
 
 function span({ startNs, stepNs }: SpanRange, index: number): Buffer {

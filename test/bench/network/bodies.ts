@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { createLines } from '../lines.ts'
-import { spanRequests } from '../spans.ts'
+import { markedCall, spanRequests } from '../spans.ts'
 import { streamMessages } from './entries.ts'
 
 /** A way in. */
@@ -12,6 +12,8 @@ export interface Body {
   records: number
   /** Bytes after unpacking. */
   unpacked: number
+  /** The caller that only this body names. */
+  mark?: string | undefined
 }
 
 export interface Load {
@@ -25,15 +27,18 @@ export interface Load {
   /** When the first request was made, and how many follow in a second; the senders' clock. */
   startMs: number
   perSecond: number
+  /** Calls that nobody else makes, so many in a second: `mark-0000` in the namespace `marks` and so on, a body each. */
+  marksPerSecond?: number
 }
 
 /** As SDKs and the Collector pack: both use their library's default level. */
 const pack = (bytes: Buffer): Buffer => gzipSync(bytes)
 
 /** All bodies of a load, no two alike. Access log streams are messages of 16 KiB that are not packed: Envoy's are not. */
-export function bodiesOf({ way, batch, records, first, startMs, perSecond }: Load): Body[] {
+export function bodiesOf({ way, batch, records, first, startMs, perSecond, marksPerSecond = 0 }: Load): Body[] {
   const bodies: Body[] = []
   const nextLine = createLines(first + 1)
+  let marks = 0
   for (let at = 0; at < records; at += batch) {
     const count = Math.min(batch, records - at)
     const timeMs = Math.floor(startMs + (at * 1000) / perSecond)
@@ -42,17 +47,31 @@ export function bodiesOf({ way, batch, records, first, startMs, perSecond }: Loa
       bodies.push(...messages.map(({ bytes, records }) => ({ bytes, records, unpacked: bytes.length })))
       continue
     }
+    const isMarked = (at / perSecond) * marksPerSecond > marks
+    const mark = isMarked ? `mark-${String(marks++).padStart(4, '0')}` : undefined
     const bytes =
       way === 'lines'
         ? Buffer.from(Array.from({ length: count }, () => `${nextLine(timeMs)}\n`).join(''))
         : spanRequests(count, {
             first: first + at,
-            startNs: BigInt(startMs) * 1_000_000n - BigInt(first) * stepNs(perSecond),
+            startNs: timeNs(startMs) - BigInt(first) * stepNs(perSecond),
             stepNs: stepNs(perSecond),
           })
-    bodies.push({ bytes: pack(bytes), records: count, unpacked: bytes.length })
+    if (!mark) bodies.push({ bytes: pack(bytes), records: count, unpacked: bytes.length })
+    else {
+      const added = way === 'lines' ? Buffer.from(markedLine(nextLine(timeMs), mark)) : markedCall(mark, timeNs(timeMs))
+      const both = Buffer.concat([bytes, added])
+      bodies.push({ bytes: pack(both), records: count + (way === 'lines' ? 1 : 2), unpacked: both.length, mark })
+    }
   }
   return bodies
+}
+
+const timeNs = (timeMs: number) => BigInt(timeMs) * 1_000_000n
+
+/** The same line of another caller. */
+function markedLine(line: string, caller: string): string {
+  return `${JSON.stringify({ ...JSON.parse(line), source_principal: `spiffe://cluster.local/ns/marks/sa/${caller}` })}\n`
 }
 
 const stepNs = (perSecond: number) => BigInt(Math.floor(1e9 / perSecond))

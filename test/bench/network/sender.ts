@@ -23,6 +23,12 @@ export interface Sent {
   answers: number[]
 }
 
+/** Told when a marked body is sent; milliseconds since 1970. */
+export interface Marked {
+  mark: string
+  atMs: number
+}
+
 /** Nothing is sent for longer than this. */
 const SECONDS_MAX = 90
 const AGAIN_AFTER_MS = 200
@@ -78,6 +84,7 @@ async function one(connection: Connection, body: Body, started: number, sent: Se
     if (dueMs > 0) await sleep(dueMs)
   } else sent.records += body.records
   const at = performance.now()
+  if (body.mark) process.send?.({ mark: body.mark, atMs: performance.timeOrigin + at } satisfies Marked)
   while (!(await connection.send(body))) {
     sent.again++
     if (performance.now() - started > SECONDS_MAX * 1000) throw new Error('the receiver does not take it')

@@ -1,11 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, query } from '../../../services/store/store.ts'
 import type { Way } from './bodies.ts'
 import type { Target } from './clients.ts'
-import type { Order, Sent } from './sender.ts'
+import type { Marked, Order, Sent } from './sender.ts'
 import { type Served, serve, type Usage } from './served.ts'
 
 /** What a load came to, checked against the store. */
@@ -17,22 +16,33 @@ export interface Measured {
 }
 
 /** Starts a sender that makes its load; resolves when it is ready. */
-export async function startSender(order: Order): Promise<(target: Target) => Promise<Sent>> {
+export async function startSender(order: Order): Promise<(target: Target, onMark?: OnMark) => Promise<Sent>> {
   const child = fork(join(import.meta.dirname, 'sender.ts'), [JSON.stringify(order)])
-  await message(child)
-  return async (target) => {
+  await told(child, (message) => message === 'ready')
+  return async (target, onMark = () => {}) => {
     child.send(target)
-    return (await message(child)) as Sent
+    const isSent = (message: unknown) => {
+      const isMark = typeof message === 'object' && message !== null && 'mark' in message
+      if (isMark) onMark(message as Marked)
+      return !isMark
+    }
+    return (await told(child, isSent)) as Sent
   }
 }
 
-async function message(child: ChildProcess): Promise<unknown> {
-  const gone = once(child, 'exit').then(([code]) => {
-    throw new Error(`the sender ended with ${code}`)
+type OnMark = (marked: Marked) => void
+
+/** The first message of the sender that is waited for. */
+async function told(child: ChildProcess, isIt: (message: unknown) => boolean): Promise<unknown> {
+  return await new Promise((resolve, reject) => {
+    const gone = (code: number | null) => reject(new Error(`the sender ended with ${code}`))
+    const look = (message: unknown) => {
+      if (!isIt(message)) return
+      child.off('exit', gone).off('message', look)
+      resolve(message)
+    }
+    child.once('exit', gone).on('message', look)
   })
-  // Once it has told, its end is none of a fault.
-  gone.catch(() => undefined)
-  return (await Promise.race([once(child, 'message'), gone]))[0]
 }
 
 /** Sends a load to a service of its own, and sees that the store has every record once. */
