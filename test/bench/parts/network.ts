@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { type Figure, format, median, type Part } from '../bench.ts'
 import type { Way } from '../network/bodies.ts'
+import { measureSplit } from '../network/split.ts'
 import { type Measured, measure } from '../network/throughput.ts'
+import { measureVisible, type Visible } from '../network/visible.ts'
 
 interface Case {
   way: Way
@@ -18,11 +20,12 @@ const CASES: Case[] = [
 ]
 
 /**
- * As many connections as there are senders: of SDKs each has one request under way, a Collector has ten
- * (`sending_queue.num_consumers`), and two stand behind a load balancer. Envoy streams from each of its workers.
+ * As many connections as there are senders: of SDKs each has one request under way, and it takes hundreds of them to fill the
+ * rate that is asked for; a Collector has ten (`sending_queue.num_consumers`), and there are two. Envoy streams from each of
+ * its workers.
  */
 const BATCHES = [
-  { batch: 512, connections: 128, name: 'as SDKs send, 128 connections' },
+  { batch: 512, connections: 256, name: 'as SDKs send, 256 connections' },
   { batch: 8192, connections: 20, name: 'as Collectors send, 20 connections' },
 ]
 const STREAMS = 8
@@ -31,7 +34,7 @@ const STREAMS = 8
 export const network: Part = {
   name: 'network',
   missing: () => (existsSync('/proc/self/task') ? undefined : 'it reads processor times from /proc: run it on Linux'),
-  run: async ({ dir, quick, lines, turns }) => {
+  run: async ({ dir, quick, lines, turns, withStore }) => {
     const figures: Figure[] = []
     for (const each of CASES) {
       const batches =
@@ -56,9 +59,28 @@ export const network: Part = {
         figures.push(...figuresOf(each, name, runs))
       }
     }
-    if (quick) return figures
+    for (const way of ['lines', 'otlp_http'] as const)
+      figures.push(...visibleFigures(way, await measureVisible(dir, way, quick ? 5 : VISIBLE_SECONDS)))
+    figures.push(...(await measureSplit({ dir, withStore })))
     return figures
   },
+}
+
+const VISIBLE_SECONDS = 20
+
+function visibleFigures(way: Way, { delays, usage, sent }: Visible): Figure[] {
+  const at = (share: number) => delays[Math.ceil(delays.length * share) - 1] ?? Number.NaN
+  const what = `sent to visible in the graph, ${way === 'lines' ? 'lines' : 'spans'} at 20,000/s`
+  console.log(`${what}: half within ${format(at(0.5))} ms, 99 of 100 within ${format(at(0.99))} ms`)
+  return [
+    { what: `${what}, 99 of 100`, value: at(0.99), unit: 'ms', asked: 'at most 2,000' },
+    { what: '  half', value: at(0.5), unit: 'ms' },
+    {
+      what: '  processors that the service kept busy, the graph asked for 20 times a second',
+      value: usage.total / sent.seconds,
+      unit: '',
+    },
+  ]
 }
 
 function figuresOf({ name, unit, asked }: Case, batch: string, runs: Measured[]): Figure[] {
