@@ -73,6 +73,8 @@ export interface ConsumerHandlers {
 export interface Consumer {
   seek(offset: Offset): void
   commit(offsets: Offset[]): Promise<void>
+  /** Fetches nothing more, and stays a member. */
+  pause(): void
   stop(): Promise<void>
 }
 
@@ -159,6 +161,7 @@ async function consume(
     seek: ({ topic, partition, next }) => consumer.seek({ topic, partition, offset: String(next) }),
     commit: (offsets) =>
       consumer.commitOffsets(offsets.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) }))),
+    pause: () => consumer.pause(topics.map((topic) => ({ topic }))),
     stop: () => consumer.disconnect(),
   }
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Committer, Note } from '../../commit.ts'
+import { createLanes } from '../../lanes.ts'
 import type { Origin } from '../../origin.ts'
 import type { TopicConfig } from './config.ts'
 import type { FramedMessages } from './framing.ts'
+import type { Taking } from './ledger.ts'
 
 /** A chunk is committed at this size at the latest, or when its oldest message has waited so long. */
 export const CHUNK_BYTES = 32 << 20
@@ -21,15 +23,11 @@ const RETRY_MS_MAX = 10_000
 const CLOSE_DEADLINE_MS = 20_000
 
 /** Messages of one partition, in order and without a gap that was not there. */
-export interface Piece extends FramedMessages {
+export interface Piece extends FramedMessages, Taking {
   /** Name of the position in the store. */
   key: string
   first: number
   next: number
-  /** Called once they are in the store, of a chunk's pieces with the same key only on the last one. */
-  stored(): void
-  /** Called when they came neither to the store nor to its spool: they are to be read again. */
-  lost(): void
 }
 
 /** One topic's messages, taken on one sender's word. */
@@ -56,40 +54,47 @@ interface Batch {
   pieces: Piece[]
   bytes: number
   rejects: number
-  sinceMs: number
+  /** When it is committed, full or not. */
+  ripeMs: number
+  bytesMax: number
+  note(text: string): void
   done: PromiseWithResolvers<void>
 }
 
-export function createChunks(committer: Committer, note: (text: string) => void, chunkBytes = CHUNK_BYTES): Chunks {
-  const gathering = new Map<string, Batch>()
-  const running = new Set<Promise<void>>()
-  const closing = new AbortController()
-  const waiting = createLevel()
-  let isDraining = false
-  let timer: NodeJS.Timeout | undefined
+/** What all receivers of a committer gather in, so that messages reach the spool in the order in which they were taken. */
+interface Gatherer {
+  gathering: Map<string, Batch>
+  running: Map<Batch, Promise<void>>
+  waiting: Level
+  pump(): void
+  /** Aborted when what still waits is given up. */
+  abort: AbortController
+  users: number
+  /** Set once its last user leaves. */
+  ended?: Promise<void>
+}
 
-  const isRipe = ({ bytes, rejects, sinceMs }: Batch) =>
-    isDraining || bytes >= chunkBytes || rejects >= REJECTS_MAX || performance.now() - sinceMs >= GATHER_MS
-  const pump = () => {
-    for (const [name, batch] of gathering) {
-      if (running.size >= COMMITS_MAX) return
-      if (!isRipe(batch)) continue
-      gathering.delete(name)
-      const work = commitBatch(committer, batch, waiting, note, closing.signal).finally(() => {
-        running.delete(work)
-        pump()
-      })
-      running.add(work)
-    }
-    clearTimeout(timer)
-    timer = gathering.size > 0 ? setTimeout(pump, GATHER_MS) : undefined
-  }
+const gatherers = new WeakMap<Committer, Gatherer>()
+
+/** Waits for receivers that are leaving: what they give up must not come behind what is taken now. */
+export async function joinChunks(
+  committer: Committer,
+  note: (text: string) => void,
+  bytesMax = CHUNK_BYTES,
+): Promise<Chunks> {
+  await gatherers.get(committer)?.ended
+  const gatherer = gatherers.get(committer) ?? createGatherer(committer)
+  gatherers.set(committer, gatherer)
+  gatherer.users++
+  const { gathering, waiting, pump } = gatherer
+  let closed: Promise<void> | undefined
   return {
     add: (feed, piece) => {
       const name = JSON.stringify([feed.config, feed.origin])
       let batch = gathering.get(name)
       if (!batch) {
-        batch = { feed, pieces: [], bytes: 0, rejects: 0, sinceMs: performance.now(), done: Promise.withResolvers() }
+        const ripeMs = performance.now() + GATHER_MS
+        batch = { feed, note, bytesMax, ripeMs, pieces: [], bytes: 0, rejects: 0, done: Promise.withResolvers() }
         gathering.set(name, batch)
       }
       batch.pieces.push(piece)
@@ -105,14 +110,56 @@ export function createChunks(committer: Committer, note: (text: string) => void,
         await heartbeat()
       }
     },
-    close: async () => {
-      isDraining = true
-      const deadline = setTimeout(() => closing.abort(), CLOSE_DEADLINE_MS)
-      for (pump(); running.size > 0; ) await Promise.all(running)
-      clearTimeout(deadline)
-      clearTimeout(timer)
+    close: () => {
+      closed ??= leave(committer, gatherer)
+      return closed
     },
   }
+}
+
+function createGatherer(committer: Committer): Gatherer {
+  const gathering = new Map<string, Batch>()
+  const running = new Map<Batch, Promise<void>>()
+  const waiting = createLevel()
+  const abort = new AbortController()
+  const spooling = createLanes([0])
+  let timer: NodeJS.Timeout | undefined
+  const pump = () => {
+    for (const [name, batch] of gathering) {
+      if (running.size >= COMMITS_MAX) return
+      if (!isRipe(batch)) continue
+      gathering.delete(name)
+      const work = commitBatch({ committer, spooling, waiting, signal: abort.signal }, batch).finally(() => {
+        running.delete(batch)
+        pump()
+      })
+      running.set(batch, work)
+    }
+    clearTimeout(timer)
+    timer = gathering.size > 0 ? setTimeout(pump, GATHER_MS) : undefined
+  }
+  return { gathering, running, waiting, pump, abort, users: 0 }
+}
+
+const isRipe = ({ bytes, bytesMax, rejects, ripeMs }: Batch) =>
+  bytes >= bytesMax || rejects >= REJECTS_MAX || performance.now() >= ripeMs
+
+/** Commits what is gathered, and waits for it; the last one to leave gives up what takes too long. */
+async function leave(committer: Committer, gatherer: Gatherer): Promise<void> {
+  const { gathering, running, pump, abort } = gatherer
+  const isLast = --gatherer.users === 0
+  const batches = [...gathering.values(), ...running.keys()]
+  for (const batch of gathering.values()) batch.ripeMs = 0
+  const done = Promise.all(batches.map((batch) => batch.done.promise)).then(() => {})
+  const late = Promise.withResolvers<void>()
+  const deadline = setTimeout(() => (isLast ? abort.abort() : late.resolve()), CLOSE_DEADLINE_MS)
+  const ended = Promise.race([done, late.promise]).finally(() => {
+    clearTimeout(deadline)
+    if (isLast) gatherers.delete(committer)
+  })
+  if (isLast) gatherer.ended = ended
+  pump()
+  await ended
 }
 
 /** How much waits, and a way to wait until it is less. */
@@ -139,24 +186,25 @@ function createLevel() {
 
 type Level = ReturnType<typeof createLevel>
 
-async function commitBatch(
-  committer: Committer,
-  batch: Batch,
-  waiting: Level,
-  note: (text: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const { pieces, feed, bytes } = batch
+interface Commit {
+  committer: Committer
+  /** One chunk is spooled after another: a position that is kept must have everything before it in the spool, at least. */
+  spooling: ReturnType<typeof createLanes<number>>
+  waiting: Level
+  signal: AbortSignal
+}
+
+async function commitBatch({ committer, spooling, waiting, signal }: Commit, batch: Batch): Promise<void> {
+  const { pieces, feed, bytes, note } = batch
   const chunk = Buffer.concat(pieces.map((piece) => piece.bytes))
   const description = noteOf(feed, pieces)
   const what = `messages of topic ${feed.config.topic}`
   // Not synced: Kafka has them until the store has them.
-  const insert = await persist(async () => committer.spool(chunk, description, false), `${what} wait for the spool`)
+  const spool = async () => committer.spool(chunk, description, false)
+  const insert = await spooling(() => persist(spool, `${what} wait for the spool`))
   waiting.lower(bytes)
   if (!insert) for (const piece of pieces) piece.lost()
-  else if (await persist(insert, `${what} wait for the store`)) {
-    for (const piece of new Map(pieces.map((one) => [one.key, one])).values()) piece.stored()
-  }
+  else if (await persist(insert, `${what} wait for the store`)) for (const piece of pieces) piece.stored()
   batch.done.resolve()
 
   /** Tries until it succeeds; undefined when there is no more time. */

@@ -1,6 +1,7 @@
 import { type FilePosition, positionsNamed } from '../../../store/queries/files.ts'
 import type { Store } from '../../../store/store.ts'
 import type { Assigned, Topic } from '../kafka.ts'
+import type { Ledger } from './ledger.ts'
 
 /**
  * Where a partition is read from. What the store holds decides, not the offsets that Kafka keeps: those are told to Kafka
@@ -13,25 +14,8 @@ export interface Place {
   id: string
   /** Name of the position in the store. */
   key: string
-  /** The position in the store; undefined when nothing of the partition is in it. */
-  stored: number | undefined
   /** Where reading begins. */
   start: number
-}
-
-/** By position key, up to where messages were taken: gathered, on their way, or stored. Receivers of a store share it. */
-export type Taken = Map<string, number>
-
-const takenOf = new WeakMap<Store, Taken>()
-
-/** What was taken for this store in this process: a partition that moves from one receiver to another goes on where it was. */
-export function takenFor(store: Store): Taken {
-  let taken = takenOf.get(store)
-  if (!taken) {
-    taken = new Map()
-    takenOf.set(store, taken)
-  }
-  return taken
 }
 
 export const placeName = (topic: string, partition: number) => `${topic}/${partition}`
@@ -39,9 +23,10 @@ export const placeName = (topic: string, partition: number) => `${topic}/${parti
 /** Partitions as they were assigned, with the position of each as it was before the ends of the logs were asked for. */
 export type Known = Map<string, FilePosition[]>
 
-/** The positions of these topics: stored, and held by chunks that wait in the spool. */
+/** The positions of these topics: stored, held by chunks that wait in the spool, and taken by receivers of this process. */
 export async function knownPositions(
   store: Store,
+  ledger: Ledger,
   held: FilePosition[],
   group: string,
   assigned: Assigned[],
@@ -49,9 +34,10 @@ export async function knownPositions(
   const known: Known = new Map()
   for (const { topic } of assigned) {
     const prefix = `kafka:${group}/${topic}/`
-    const taken = [...takenFor(store)].map(([file, end]) => ({ file, beginning: 0, end }))
-    const waiting = [...held, ...taken].filter(({ file }) => file.startsWith(prefix))
-    known.set(topic, [...(await positionsNamed(store.reads, prefix)), ...waiting])
+    const stored = await positionsNamed(store.reads, prefix)
+    for (const { file, end } of stored) ledger.found(file, end)
+    const taken = ledger.keys(prefix).map((file) => ({ file, beginning: 0, end: ledger.taken(file) ?? 0 }))
+    known.set(topic, [...stored, ...held.filter(({ file }) => file.startsWith(prefix)), ...taken])
   }
   return known
 }
@@ -81,8 +67,8 @@ export function placesOf(
     const last = lives.at(-1)
     const life = last?.life ?? 0
     const place = { topic: topic.topic, partition, id: topic.id }
-    if (!last) return [{ ...place, key: name(life), stored: undefined, start: log.low }]
-    if (last.end <= log.high) return [{ ...place, key: name(life), stored: last.end, start: last.end }]
+    if (!last) return [{ ...place, key: name(life), start: log.low }]
+    if (last.end <= log.high) return [{ ...place, key: name(life), start: last.end }]
     const start = topic.id ? log.high : log.low
     notes.push(
       `${placeName(topic.topic, partition)} ends at offset ${log.high}, and ${last.end} was stored: ` +
@@ -90,7 +76,7 @@ export function placesOf(
           ? `its log was cut; reading goes on at ${start}`
           : `its topic was made anew; reading starts over at ${start}`),
     )
-    return [{ ...place, key: name(life + 1), stored: undefined, start }]
+    return [{ ...place, key: name(life + 1), start }]
   })
   return { places, notes }
 }

@@ -4,7 +4,7 @@ import type { Store } from '../../../store/store.ts'
 import type { Committer } from '../../commit.ts'
 import type { Senders } from '../../senders.ts'
 import { createKafkaClient, type KafkaClient } from '../kafka.ts'
-import { type Chunks, createChunks, type Feed } from './chunks.ts'
+import { type Chunks, type Feed, joinChunks } from './chunks.ts'
 import type { KafkaConfig, TopicConfig } from './config.ts'
 import { startSession } from './session.ts'
 
@@ -40,7 +40,6 @@ const AGAIN_MS_MAX = 10_000
  */
 export async function startKafkaReceiver(parts: KafkaReceiverParts): Promise<KafkaReceiver> {
   const stopping = new AbortController()
-  const chunks = createChunks(parts.committer, parts.note, parts.chunkBytes)
   const first = createKafkaClient(parts.config)
   const failure = await first.connect().then(
     () => undefined,
@@ -48,6 +47,7 @@ export async function startKafkaReceiver(parts: KafkaReceiverParts): Promise<Kaf
   )
   await first.disconnect()
   if (failure instanceof CinchError && failure.code === 'kafka_refused') throw failure
+  const chunks = await joinChunks(parts.committer, parts.note, parts.chunkBytes)
   const ended = supervise(parts, chunks, stopping.signal)
   return {
     stop: async () => {

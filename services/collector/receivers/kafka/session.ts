@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Store } from '../../../store/store.ts'
 import type { Committer } from '../../commit.ts'
 import { createLanes } from '../../lanes.ts'
@@ -6,8 +7,10 @@ import type { Chunks, Feed } from './chunks.ts'
 import type { KafkaConfig } from './config.ts'
 import { inflate } from './decompress.ts'
 import { frameMessages } from './framing.ts'
-import { knownPositions, type Place, placeName, placesOf, type Taken, takenFor } from './positions.ts'
+import { ledgerOf } from './ledger.ts'
+import { knownPositions, type Place, placeName, placesOf } from './positions.ts'
 import type { RecordBatch } from './record-batch.ts'
+import { createTeller } from './tell.ts'
 import { UndecodableError } from './undecodable.ts'
 
 /** One membership in the consumer group, until something ends it. */
@@ -35,6 +38,11 @@ interface Assignment {
   consumer: Consumer
   places: Promise<Map<string, Place>>
 }
+
+/** So often Kafka is told how far the store is, */
+const TELL_EVERY_MS = 1_000
+/** and so long the last time is waited for. */
+const LAST_TELL_MS = 3_000
 
 /** Joins the group and takes messages until it ends. */
 export async function startSession(parts: SessionParts): Promise<Session> {
@@ -67,7 +75,7 @@ export async function startSession(parts: SessionParts): Promise<Session> {
         const found = (await current.places).get(placeName(fetched.topic, fetched.partition))
         if (!found || fetched.isStale() || !isCurrent(current)) return
         if (isCut(store, found, fetched) || (await ids()).get(fetched.topic) !== found.id) return end()
-        const take = taker(parts, feed, found, () => isCurrent(current) && current.consumer)
+        const take = taker(parts, feed, found)
         const added: Promise<void>[] = []
         for (const batch of fetched.batches) {
           const taken = await one(async () => {
@@ -86,10 +94,25 @@ export async function startSession(parts: SessionParts): Promise<Session> {
       },
     },
   )
+  const tell = createTeller(ledgerOf(store), parts.note)
+  const tellNow = async () => {
+    const places = await assignment?.places.catch(() => undefined)
+    if (places) await tell(consumer, places.values())
+  }
+  const telling = (async () => {
+    while (!over.signal.aborted) {
+      await sleep(TELL_EVERY_MS, undefined, { signal: over.signal }).catch(() => {})
+      await tellNow()
+    }
+  })()
   return {
     ended: ended.promise,
     stop: async () => {
       over.abort()
+      // A receiver that stops is a member until the store has what it took, so that it can still say so.
+      consumer.pause()
+      if (parts.signal.aborted) await parts.chunks.close()
+      await Promise.race([telling.then(tellNow), sleep(LAST_TELL_MS)])
       await consumer.stop()
     },
   }
@@ -99,8 +122,8 @@ export async function startSession(parts: SessionParts): Promise<Session> {
 async function place(parts: SessionParts, consumer: Consumer, assigned: Assigned[]): Promise<Map<string, Place>> {
   const { store, committer, client, config, clusterId } = parts
   const group = `${clusterId}/${config.group}`
-  const taken = takenFor(store)
-  const known = await knownPositions(store, committer.held(), group, assigned)
+  const ledger = ledgerOf(store)
+  const known = await knownPositions(store, ledger, committer.held(), group, assigned)
   const topics = await client.topics(assigned.map(({ topic }) => topic))
   const found = new Map<string, Place>()
   for (const { topic, partitions } of assigned) {
@@ -110,8 +133,7 @@ async function place(parts: SessionParts, consumer: Consumer, assigned: Assigned
     for (const text of notes) parts.note(`Kafka: ${text}`)
     for (const one of places) {
       found.set(placeName(topic, one.partition), one)
-      taken.set(one.key, Math.max(one.start, taken.get(one.key) ?? 0))
-      consumer.seek({ topic, partition: one.partition, next: taken.get(one.key) ?? one.start })
+      consumer.seek({ topic, partition: one.partition, next: ledger.begin(one.key, one.start) })
     }
   }
   return found
@@ -119,7 +141,7 @@ async function place(parts: SessionParts, consumer: Consumer, assigned: Assigned
 
 /** True when the log ends before what was taken of it. */
 const isCut = (store: Store, { key }: Place, { highWatermark }: Fetched) =>
-  highWatermark < (takenFor(store).get(key) ?? 0)
+  highWatermark < (ledgerOf(store).taken(key) ?? 0)
 
 /** Calls that come while one runs share the next one: each gets an answer that was asked for after it came. */
 function sharing<T>(work: () => Promise<T>): () => Promise<T> {
@@ -139,37 +161,23 @@ function sharing<T>(work: () => Promise<T>): () => Promise<T> {
 }
 
 /** Takes the messages of a batch that were not taken yet. */
-function taker(parts: SessionParts, feed: Feed, place: Place, member: () => Consumer | false) {
-  const { store, chunks, note } = parts
-  const taken: Taken = takenFor(store)
-  const { key, topic, partition } = place
+function taker({ store, chunks }: SessionParts, feed: Feed, { key, topic, partition, start }: Place) {
+  const ledger = ledgerOf(store)
+  const isTaken = (batch: RecordBatch) => batch.lastOffset < (ledger.taken(key) ?? start)
   return async (batch: RecordBatch): Promise<{ stored: Promise<void> }> => {
-    const next = batch.lastOffset + 1
-    if (next <= (taken.get(key) ?? 0)) return { stored: Promise.resolve() }
+    if (isTaken(batch)) return { stored: Promise.resolve() }
     const records = await inflate(batch.codec, batch.records).catch((error: unknown) => {
       if (error instanceof UndecodableError) return error
       throw error
     })
     // Nothing waits from here on: another receiver of the same store may have taken some of them meanwhile.
-    const first = taken.get(key) ?? place.start
-    if (next <= first) return { stored: Promise.resolve() }
+    if (isTaken(batch)) return { stored: Promise.resolve() }
+    const first = ledger.taken(key) ?? start
+    const next = batch.lastOffset + 1
     const messages = frameMessages(feed.config.framing, batch, records, first, placeName(topic, partition))
-    taken.set(key, next)
-    const stored = () => {
-      // A member whose generation has passed says nothing: another one may be further.
-      const consumer = member()
-      if (consumer)
-        consumer.commit([{ topic, partition, next }]).catch((error: unknown) => {
-          // Whoever is no member any more, or not yet again, will find its place in the store.
-          if (!isPassing(error)) note(`Kafka: its offsets are behind the store: ${String(error)}`)
-        })
-    }
-    return { stored: chunks.add(feed, { ...messages, key, first, next, stored, lost: () => void taken.delete(key) }) }
+    return { stored: chunks.add(feed, { ...messages, ...ledger.take(key, first, next), key, first, next }) }
   }
 }
-
-const isPassing = (error: unknown) =>
-  error instanceof Error && /not aware of this member|generation|rebalanc|not running|disconnected/i.test(error.message)
 
 /** Waits for work that may take longer than the group waits for a heartbeat. */
 async function beating(work: Promise<unknown>, heartbeat: () => Promise<void>): Promise<void> {
