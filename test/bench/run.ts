@@ -6,6 +6,7 @@ import { migrate } from '../../services/store/migrate.ts'
 import { openStore, type Store } from '../../services/store/store.ts'
 import { type Bench, type Figure, format, type Part } from './bench.ts'
 import { graph } from './parts/graph.ts'
+import { kafka } from './parts/kafka.ts'
 import { lines } from './parts/lines.ts'
 import { network } from './parts/network.ts'
 import { spans } from './parts/spans.ts'
@@ -15,7 +16,7 @@ import { spans } from './parts/spans.ts'
  * is fair to all; a way's figure is the median of its turns. `--only NAME,…` runs these parts; `--lines`, `--turns` and
  * `--quick` make it smaller.
  */
-const PARTS: Part[] = [lines, spans, network, graph]
+const PARTS: Part[] = [lines, spans, network, kafka, graph]
 
 const { values: options } = parseArgs({
   options: {

@@ -24,6 +24,8 @@ export interface KafkaBroker {
   client: WorkloadCertificate
   /** Runs a tool of Kafka's own (a class with `main`), `input` on its standard input; its standard output. */
   tool(main: string, args: string[], input?: Buffer | string): string
+  /** Processor time that it has used since it was started last, in seconds. */
+  processorSeconds(): number
   /** Ends it as an operator does. */
   stop(): Promise<void>
   /** Ends it with SIGKILL. */
@@ -67,6 +69,7 @@ export async function startKafka({ dir }: { dir: string }): Promise<KafkaBroker>
     user,
     client,
     tool,
+    processorSeconds: () => processorSeconds(broker.child.pid),
     stop: () => end(broker, 'SIGTERM'),
     kill: () => end(broker, 'SIGKILL'),
     restart: async () => {
@@ -110,6 +113,14 @@ async function end({ child, exited }: Launched, signal: 'SIGTERM' | 'SIGKILL'): 
   const kill = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS)
   await exited
   clearTimeout(kill)
+}
+
+/** Linux: fields 14 and 15 of a process' stat, in hundredths of a second (proc(5)). */
+function processorSeconds(pid: number | undefined): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
 function runTool(java: string[], main: string, args: string[], input: Buffer | string): string {
