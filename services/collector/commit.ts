@@ -47,8 +47,11 @@ export interface Committer {
    * @param sync makes the chunk survive a loss of power before it is inserted; not needed where the sender keeps it
    */
   commit(chunk: Uint8Array, note: Note, sync: boolean): Promise<Counts>
-  /** The two halves of `commit`: spools now, and gives what inserts it, which may be called again where it failed. */
-  spool(chunk: Uint8Array, note: Note, sync: boolean): () => Promise<Counts>
+  /**
+   * The two halves of `commit`, for pieces that are a chunk one after another: spools them, and gives what inserts them, which
+   * may be called again where it failed.
+   */
+  spool(pieces: Uint8Array[], note: Note, sync: boolean): Promise<() => Promise<Counts>>
   /** Writes the pieces to the spool as one chunk that survives a loss of power. Rejects where the disk refuses it. */
   stage(pieces: Uint8Array[], note: Note): Promise<SpoolEntry<Note>>
   /**
@@ -78,14 +81,16 @@ export function createCommitter(store: Store, observe: Observer = SILENT): Commi
     observed(observe, entry, () => insertChunk({ store, spool, client }, entry))
   const unfinished: SpoolEntry<Note>[] = []
   const held: FilePosition[] = []
-  const spoolChunk: Committer['spool'] = (chunk, note, sync) => {
-    const entry = spool.add(chunk, note, sync)
-    return () => lanes((client) => insertEntry(client, entry))
-  }
   return {
-    commit: (chunk, note, sync) => spoolChunk(chunk, note, sync)(),
-    spool: spoolChunk,
-    stage: (pieces, note) => spool.put(pieces, note),
+    commit: (chunk, note, sync) => {
+      const entry = spool.add(chunk, note, sync)
+      return lanes((client) => insertEntry(client, entry))
+    },
+    spool: async (pieces, note, sync) => {
+      const entry = await spool.put(pieces, note, sync)
+      return () => lanes((client) => insertEntry(client, entry))
+    },
+    stage: (pieces, note) => spool.put(pieces, note, true),
     finish: async (entry) => (await lanes((client) => insertEntry(client, entry))).outcomes,
     unfinished: () => unfinished,
     held: () => held,

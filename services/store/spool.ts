@@ -24,10 +24,10 @@ export interface Spool<Note> {
   /** Writes a chunk and its note; with `sync`, both survive a loss of power. */
   add(chunk: Uint8Array, note: Note, sync: boolean): SpoolEntry<Note>
   /**
-   * The same, without blocking: the pieces are written after one another as one chunk, and survive a loss of power. When the
-   * disk has no room, nothing of it stays.
+   * The same, without blocking: the pieces are written after one another as one chunk. When the disk has no room, nothing of
+   * it stays.
    */
-  put(pieces: Uint8Array[], note: Note): Promise<SpoolEntry<Note>>
+  put(pieces: Uint8Array[], note: Note, sync: boolean): Promise<SpoolEntry<Note>>
   /** Entries that an earlier process left, oldest first. */
   pending(): SpoolEntry<Note>[]
 }
@@ -75,15 +75,15 @@ export function openSpool<Note>(root: string, exclusive: boolean): Spool<Note> {
     },
   })
   return {
-    put: async (pieces, note) => {
+    put: async (pieces, note, sync) => {
       const files = begin()
       try {
-        // Side by side, and on the disk before the note has its name: only then do they mean anything.
+        // Side by side, and whole before the note has its name: only then do they mean anything.
         const text = Buffer.from(JSON.stringify(note))
-        const written = await Promise.allSettled([writeSynced(files.chunk, pieces), writeSynced(files.draft, [text])])
+        const written = await Promise.allSettled([writePieces(files.chunk, pieces, sync), writePieces(files.draft, [text], sync)])
         for (const result of written) if (result.status === 'rejected') throw result.reason
         await rename(files.draft, files.note)
-        await syncDirectory(own)
+        if (sync) await syncDirectory(own)
       } catch (error) {
         // A full disk must not stay full of what did not come to be.
         for (const path of [files.note, files.draft, files.chunk]) await rm(path, { force: true })
@@ -161,14 +161,14 @@ const size = (pieces: Uint8Array[]) => pieces.reduce((sum, piece) => sum + piece
 /** Pieces that are handed to the system at once. */
 const PIECES_MAX = 512
 
-/** Writes a file that must not be there yet, and gives it to the disk. */
-async function writeSynced(path: string, pieces: Uint8Array[]): Promise<void> {
+/** Writes a file that must not be there yet; with `sync`, it is on the disk then. */
+async function writePieces(path: string, pieces: Uint8Array[], sync: boolean): Promise<void> {
   await withFile(await open(path, 'wx', 0o600), async (file) => {
     for (let at = 0; at < pieces.length; at += PIECES_MAX) {
       let rest = pieces.slice(at, at + PIECES_MAX)
       while (rest.length > 0) rest = behind(rest, (await file.writev(rest)).bytesWritten)
     }
-    await file.sync()
+    if (sync) await file.sync()
   })
 }
 

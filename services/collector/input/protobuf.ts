@@ -30,13 +30,22 @@ function frameEnd(bytes: Uint8Array, at: number): number | undefined {
   return undefined
 }
 
-/** A request as it is where it consists of whole messages; else as one message, which the engine then refuses alone. */
-export function framed(request: Buffer): Buffer {
-  if ((frameEnds(request).at(-1) ?? 0) === request.length) return request
+/**
+ * What to put before a request: nothing where it consists of whole messages; else the head of one message, which the engine
+ * then refuses alone.
+ */
+export function frameHead(request: Buffer): number[] {
+  if ((frameEnds(request).at(-1) ?? 0) === request.length) return []
   const head = [0x0a]
   let length = request.length
   for (; length > 0x7f; length = Math.floor(length / 128)) head.push((length & 0x7f) | 0x80)
-  return Buffer.concat([Buffer.from([...head, length]), request])
+  return [...head, length]
+}
+
+/** A request as whole messages: see `frameHead`. */
+export function framed(request: Buffer): Buffer {
+  const head = frameHead(request)
+  return head.length === 0 ? request : Buffer.concat([Buffer.from(head), request])
 }
 
 /** Cuts a chunk in two between messages, at the one nearest to its middle; undefined when it is a single message. */

@@ -223,7 +223,7 @@ class Running {
       receiver: 'follow',
     }
     // In order: were a later chunk in the spool and this one not, a kill would lose it.
-    const insert = await this.#untilDone('the spool', async () => committer.spool(bytes, note, false))
+    const insert = await this.#untilDone('the spool', () => committer.spool([bytes], note, false))
     if (!insert) throw new Error('stopped before the spool took a chunk; it is read again at the next start')
     this.#used = 0
     this.#positions = new Map()

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Kafkajs from 'kafkajs'
 import { CinchError } from '../../model/errors.ts'
 import type { KafkaConfig } from './kafka/config.ts'
-import { type RecordBatch, readRecordBatches, visitRecords } from './kafka/record-batch.ts'
+import { firstKey, type RecordBatch, readRecordBatches } from './kafka/record-batch.ts'
 import { askTopicIds, type Broker } from './kafka/topic-id.ts'
 
 /*
@@ -213,15 +213,10 @@ const batchOf = (message: object) => ('recordBatch' in message ? (message as Bat
 
 function messageOf(recordBatch: RecordBatch): BatchMessage {
   const { lastOffset, control, producerId, transactional } = recordBatch
-  let markerKey: Buffer | null = null
-  // Tells whether the transaction was committed or aborted. Markers are never compressed.
-  if (control)
-    visitRecords(recordBatch, recordBatch.records, (_offset, _value, key) => {
-      markerKey = key
-    })
   return {
     offset: String(lastOffset),
-    key: markerKey,
+    // Of a marker: whether the transaction was committed or aborted.
+    key: control ? firstKey(recordBatch) : null,
     value: null,
     isControlRecord: control,
     batchContext: { producerId, inTransaction: transactional },

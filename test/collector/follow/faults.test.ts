@@ -16,9 +16,9 @@ afterAll(() => store.close())
 function failing(fault: { spool: boolean; insert: boolean }): Committer {
   return {
     ...store.committer,
-    spool: (chunk, note, sync) => {
+    spool: async (chunk, note, sync) => {
       if (fault.spool) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
-      const insert = store.committer.spool(chunk, note, sync)
+      const insert = await store.committer.spool(chunk, note, sync)
       return async () => {
         if (fault.insert) throw new Error('the store is away')
         return await insert()

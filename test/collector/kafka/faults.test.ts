@@ -94,8 +94,8 @@ describe.runIf(kafkaClassPath() !== undefined)('faults beside the collector', ()
     const { committer } = store
     let refused = 0
     const spool = committer.spool
-    committer.spool = (...args) => {
-      const insert = spool(...args)
+    committer.spool = async (...args) => {
+      const insert = await spool(...args)
       return async () => {
         if (refused++ < 4) throw new Error('the store is away')
         return await insert()

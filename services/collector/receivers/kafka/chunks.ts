@@ -196,11 +196,11 @@ interface Commit {
 
 async function commitBatch({ committer, spooling, waiting, signal }: Commit, batch: Batch): Promise<void> {
   const { pieces, feed, bytes, note } = batch
-  const chunk = Buffer.concat(pieces.map((piece) => piece.bytes))
+  const chunk = pieces.map((piece) => piece.bytes)
   const description = noteOf(feed, pieces)
   const what = `messages of topic ${feed.config.topic}`
   // Not synced: Kafka has them until the store has them.
-  const spool = async () => committer.spool(chunk, description, false)
+  const spool = () => committer.spool(chunk, description, false)
   const insert = await spooling(() => persist(spool, `${what} wait for the spool`))
   waiting.lower(bytes)
   if (!insert) for (const piece of pieces) piece.lost()

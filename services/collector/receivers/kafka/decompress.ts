@@ -15,10 +15,24 @@ const inflateZstd = promisify(zstdDecompress)
 /** By the number of the codec in a batch's attributes. */
 const CODECS: Record<number, Inflate> = {
   0: (bytes) => bytes,
-  1: (bytes, maxOutputLength) => inflateGzip(bytes, { maxOutputLength }),
+  1: (bytes, maxOutputLength) =>
+    inflateGzip(bytes, { maxOutputLength, chunkSize: gzipChunkSize(bytes, maxOutputLength) }),
   2: inflateFramedSnappy,
   3: inflateLz4,
-  4: (bytes, maxOutputLength) => inflateZstd(bytes, { maxOutputLength }),
+  4: (bytes, maxOutputLength) => inflateZstd(bytes, { maxOutputLength, chunkSize: CHUNK_BYTES_MIN }),
+}
+
+/** zlib hands over its output in pieces of so many bytes, each with a turn of the event loop: 16 KiB are too few. */
+const CHUNK_BYTES_MIN = 64 << 10
+/** Deflate's best: what claims to be more is a lie, and gets no memory for it. (RFC 1951; zlib's technical details) */
+const DEFLATE_RATIO_MAX = 1032
+/** With no room left, zlib would ask for another piece to see that there is nothing more. */
+const ROOM_BYTES = 64
+
+/** Room for the whole output, which the last four bytes of gzip tell (RFC 1952). A larger one comes in several pieces. */
+function gzipChunkSize(bytes: Buffer, bytesMax: number): number {
+  const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4)
+  return Math.max(CHUNK_BYTES_MIN, Math.min(claimed, bytes.length * DEFLATE_RATIO_MAX, bytesMax) + ROOM_BYTES)
 }
 
 /**

@@ -50,10 +50,12 @@ export function readRecordBatches(bytes: Buffer): RecordBatch[] {
   return batches
 }
 
-export type Visit = (offset: number, value: Buffer | null, key: Buffer | null) => void
+/** A message's offset, and where its value lies; `NULL_VALUE` for null. Without an object for each: there are millions. */
+export type Visit = (offset: number, from: number, to: number) => void
+export const NULL_VALUE = -1
 
 /**
- * Visits the messages of a batch in order.
+ * Visits the messages of a batch in order. A visitor may write over what it has seen.
  * @param records the batch's records, inflated
  * @throws UndecodableError `malformed_batch` where they are not what their lengths say
  */
@@ -63,13 +65,21 @@ export function visitRecords(batch: RecordBatch, records: Buffer, visit: Visit):
     const length = readVarint(cursor)
     const end = cursor.at + length
     if (length < 0 || end > records.length) throw new UndecodableError('malformed_batch')
-    cursor.at++ // the record's attributes, unused
-    skipVarint(cursor) // how long after the batch's first message
-    const offset = batch.baseOffset + readVarint(cursor)
-    const key = readBytes(cursor, end)
-    visit(offset, readBytes(cursor, end), key)
+    const offset = batch.baseOffset + readOffset(cursor)
+    skipBytes(cursor, end) // the key
+    const size = skipBytes(cursor, end)
+    visit(offset, size === NULL_LENGTH ? NULL_VALUE : cursor.at - size, cursor.at)
     cursor.at = end // over the headers: what they claim is not looked at
   }
+}
+
+/** The key of a batch's first record; what a marker says of its transaction stands in it. Markers are never compressed. */
+export function firstKey({ records }: RecordBatch): Buffer | null {
+  const cursor = { bytes: records, at: 0 }
+  const end = readVarint(cursor) + cursor.at
+  readOffset(cursor)
+  const length = skipBytes(cursor, end)
+  return length === NULL_LENGTH ? null : records.subarray(cursor.at - length, cursor.at)
 }
 
 interface Cursor {
@@ -77,13 +87,22 @@ interface Cursor {
   at: number
 }
 
-function readBytes(cursor: Cursor, end: number): Buffer | null {
+const NULL_LENGTH = -1
+
+/** The place of a record behind the batch's first. */
+function readOffset(cursor: Cursor): number {
+  cursor.at++ // the record's attributes, unused
+  skipVarint(cursor) // how long after the batch's first message
+  return readVarint(cursor)
+}
+
+/** Goes over bytes that are preceded by their length. @returns the length */
+function skipBytes(cursor: Cursor, end: number): number {
   const length = readVarint(cursor)
-  if (length === -1) return null
-  const from = cursor.at
+  if (length === NULL_LENGTH) return length
   cursor.at += length
   if (length < 0 || cursor.at > end) throw new UndecodableError('malformed_batch')
-  return cursor.bytes.subarray(from, cursor.at)
+  return length
 }
 
 /** A signed number of at most 32 bits, zigzag. */
