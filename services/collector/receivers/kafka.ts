@@ -23,7 +23,7 @@ const FETCH_WAIT_MS = 250
 export const FETCH_BYTES_MAX = 16 << 20
 const PARTITION_BYTES_MAX = 8 << 20
 /** New partitions of a topic are found after this time. */
-const METADATA_AGE_MS = 30_000
+const METADATA_AGE_MS = 10_000
 const PARTITIONS_AT_ONCE = 16
 const RETRY = { retries: 4, initialRetryTime: 200, maxRetryTime: 2_000 }
 

@@ -63,30 +63,47 @@ describe.runIf(kafkaClassPath() !== undefined)('faults beside the collector', ()
     expect(await counted(store, 'broker')).toEqual(exactly(accepted, rejected))
   }, 240_000)
 
-  test('receivers come and go: each message counts once, and a receiver that left says nothing more', async () => {
+  test('six receivers come and go: each message counts once, and Kafka is told of all of them', async () => {
     await kafka.createTopic('rebalance', 6)
     const { text, accepted, rejected } = generateText(2, 90_000)
     const lines = text.split('\n').slice(0, -1)
     const sending = send(kafka, 'rebalance', lines, { size: 500 })
-    const first = await start('rebalance', { chunkBytes: 1 << 20 })
-    await stored('rebalance', 5_000)
-    const second = await start('rebalance', { chunkBytes: 256 << 10 })
-    await stored('rebalance', 30_000)
-    await first.receiver.stop()
-    await stored('rebalance', 50_000)
-    const third = await start('rebalance')
-    await second.receiver.stop()
+    const alive: KafkaReceiver[] = []
+    for (const [turn, chunkBytes] of [1 << 20, 256 << 10, 32 << 20, 1 << 20, 32 << 20, 256 << 10].entries()) {
+      alive.push((await start('rebalance', { chunkBytes })).receiver)
+      await stored('rebalance', 5_000 + turn * 14_000)
+      // Two or three at a time; the oldest leaves, and once all at the same moment.
+      const leaving = turn === 3 ? alive.splice(0) : alive.splice(0, alive.length - 2)
+      await Promise.all(leaving.map((receiver) => receiver.stop()))
+    }
     await sending
     await stored('rebalance', 90_000)
-    await third.receiver.stop()
+    await Promise.all(alive.map((receiver) => receiver.stop()))
     expect(await counted(store, 'rebalance')).toEqual(exactly(accepted, rejected))
-    // What Kafka was told is the end of each partition: nobody set it back.
+    // Nobody set it back, and nobody left before it was told.
     const [told] = await kafka.admin.fetchOffsets({ groupId: 'cinch', topics: ['rebalance'] })
     const ends = await kafka.admin.fetchTopicOffsets('rebalance')
     const sorted = (list: { partition: number; offset: string }[]) =>
       list.map(({ partition, offset }) => `${partition}: ${offset}`).sort()
     expect(sorted(told?.partitions ?? [])).toEqual(sorted(ends))
   }, 180_000)
+
+  test('a partition that is added is read from its beginning', async () => {
+    await kafka.createTopic('wider')
+    const { text, accepted, rejected } = generateText(4, 900)
+    const lines = text.split('\n').slice(0, -1)
+    await send(kafka, 'wider', lines.slice(0, 300))
+    const { notes } = await start('wider')
+    await stored('wider', 300)
+    await kafka.admin.createPartitions({ topicPartitions: [{ topic: 'wider', count: 3 }] })
+    await send(kafka, 'wider', lines.slice(300, 600), { partition: 2 })
+    await stored('wider', 600)
+    await send(kafka, 'wider', lines.slice(600), { partition: 0 })
+    await stored('wider', 900)
+    await stopAll()
+    expect(await counted(store, 'wider')).toEqual(exactly(accepted, rejected))
+    expect(notes).toEqual([])
+  }, 120_000)
 
   test('a store that takes nothing for a while: what waits is bounded, and goes on by itself', async () => {
     await kafka.createTopic('away')

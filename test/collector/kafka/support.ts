@@ -52,7 +52,7 @@ export async function openTestKafka(): Promise<TestKafka> {
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 60 },
   })
   const admin = kafka.admin()
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, metadataMaxAge: 1_000 })
   await Promise.all([admin.connect(), producer.connect()])
   return {
     dir,

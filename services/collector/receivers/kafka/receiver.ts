@@ -34,8 +34,8 @@ const AGAIN_MS_MAX = 10_000
  * Reads the topics of a connection into the store, each message once, until it is stopped. Brokers that go away are waited
  * for, and topics that do not exist yet.
  *
- * Memory: one fetch (16 MiB, or the broker's largest batch), one inflated batch (64 MiB), and what waits (48 MiB, twice while
- * it is written to the spool).
+ * Memory: one fetch (16 MiB, or the broker's largest batch), one inflated batch (64 MiB), and what waits for all receivers of
+ * the store (96 MiB of messages, in buffers of at most twice that).
  * @throws CinchError `kafka_refused` when user, password or certificates are not accepted: waiting would not help
  */
 export async function startKafkaReceiver(parts: KafkaReceiverParts): Promise<KafkaReceiver> {
