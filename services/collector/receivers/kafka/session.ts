@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Store } from '../../../store/store.ts'
 import type { Committer } from '../../commit.ts'
 import { createLanes } from '../../lanes.ts'
@@ -10,7 +9,7 @@ import { frameMessages } from './framing.ts'
 import { ledgerOf } from './ledger.ts'
 import { knownPositions, type Place, placeName, placesOf } from './positions.ts'
 import type { RecordBatch } from './record-batch.ts'
-import { createTeller } from './tell.ts'
+import { startTelling } from './tell.ts'
 import { UndecodableError } from './undecodable.ts'
 
 /** One membership in the consumer group, until something ends it. */
@@ -38,11 +37,6 @@ interface Assignment {
   consumer: Consumer
   places: Promise<Map<string, Place>>
 }
-
-/** So often Kafka is told how far the store is, */
-const TELL_EVERY_MS = 1_000
-/** and so long the last time is waited for. */
-const LAST_TELL_MS = 3_000
 
 /** Joins the group and takes messages until it ends. */
 export async function startSession(parts: SessionParts): Promise<Session> {
@@ -75,7 +69,7 @@ export async function startSession(parts: SessionParts): Promise<Session> {
         const found = (await current.places).get(placeName(fetched.topic, fetched.partition))
         if (!found || fetched.isStale() || !isCurrent(current)) return
         if (isCut(store, found, fetched) || (await ids()).get(fetched.topic) !== found.id) return end()
-        const take = taker(parts, feed, found)
+        const take = taker(parts, feed, found, () => isCurrent(current))
         const added: Promise<void>[] = []
         for (const batch of fetched.batches) {
           const taken = await one(async () => {
@@ -94,17 +88,7 @@ export async function startSession(parts: SessionParts): Promise<Session> {
       },
     },
   )
-  const tell = createTeller(ledgerOf(store), parts.note)
-  const tellNow = async () => {
-    const places = await assignment?.places.catch(() => undefined)
-    if (places) await tell(consumer, places.values())
-  }
-  const telling = (async () => {
-    while (!over.signal.aborted) {
-      await sleep(TELL_EVERY_MS, undefined, { signal: over.signal }).catch(() => {})
-      await tellNow()
-    }
-  })()
+  const telling = startTelling(ledgerOf(store), consumer, async () => await assignment?.places, parts.note)
   return {
     ended: ended.promise,
     stop: async () => {
@@ -112,7 +96,7 @@ export async function startSession(parts: SessionParts): Promise<Session> {
       // A receiver that stops is a member until the store has what it took, so that it can still say so.
       consumer.pause()
       if (parts.signal.aborted) await parts.chunks.close()
-      await Promise.race([telling.then(tellNow), sleep(LAST_TELL_MS)])
+      await telling.end()
       await consumer.stop()
     },
   }
@@ -161,7 +145,8 @@ function sharing<T>(work: () => Promise<T>): () => Promise<T> {
 }
 
 /** Takes the messages of a batch that were not taken yet. */
-function taker({ store, chunks }: SessionParts, feed: Feed, { key, topic, partition, start }: Place) {
+function taker({ store, chunks }: SessionParts, feed: Feed, place: Place, isOurs: () => boolean) {
+  const { key, topic, partition, start } = place
   const ledger = ledgerOf(store)
   const isTaken = (batch: RecordBatch) => batch.lastOffset < (ledger.taken(key) ?? start)
   return async (batch: RecordBatch): Promise<{ stored: Promise<void> }> => {
@@ -170,8 +155,9 @@ function taker({ store, chunks }: SessionParts, feed: Feed, { key, topic, partit
       if (error instanceof UndecodableError) return error
       throw error
     })
-    // Nothing waits from here on: another receiver of the same store may have taken some of them meanwhile.
-    if (isTaken(batch)) return { stored: Promise.resolve() }
+    // Nothing waits from here on: meanwhile another receiver of the same store may have taken some of them, or this one been
+    // stopped, which takes nothing more.
+    if (isTaken(batch) || !isOurs()) return { stored: Promise.resolve() }
     const first = ledger.taken(key) ?? start
     const next = batch.lastOffset + 1
     const messages = frameMessages(feed.config.framing, batch, records, first, placeName(topic, partition))

@@ -1,12 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer } from '../kafka.ts'
 import type { Ledger } from './ledger.ts'
 import { type Place, placeName } from './positions.ts'
 
+/** So often Kafka is told how far the store is, */
+const TELL_EVERY_MS = 1_000
+/** and so long the last time is waited for. */
+const LAST_TELL_MS = 3_000
+
 /**
  * Tells Kafka how far the store has the partitions of this member, for whoever watches the lag. Nothing goes by it here: a
  * member that fails to say it says it the next time, or the partition's next member does.
+ * @param places those that the member has now
  */
-export function createTeller(ledger: Ledger, note: (text: string) => void) {
+export function startTelling(
+  ledger: Ledger,
+  consumer: Consumer,
+  places: () => Promise<Map<string, Place> | undefined>,
+  note: (text: string) => void,
+): { end(): Promise<void> } {
+  const over = new AbortController()
+  const tell = createTeller(ledger, note)
+  // Places that are not found end the session, which says why.
+  const tellNow = async () => await tell(consumer, (await places().catch(() => undefined))?.values() ?? [])
+  const telling = (async () => {
+    while (!over.signal.aborted) {
+      await sleep(TELL_EVERY_MS, undefined, { signal: over.signal }).catch(() => {})
+      await tellNow()
+    }
+  })()
+  return {
+    /** Tells it once more. */
+    end: async () => {
+      over.abort()
+      await Promise.race([telling, sleep(LAST_TELL_MS)])
+    },
+  }
+}
+
+function createTeller(ledger: Ledger, note: (text: string) => void) {
   const told = new Map<string, number>()
   let noted = ''
   return async (consumer: Consumer, places: Iterable<Place>): Promise<void> => {
@@ -25,8 +57,6 @@ export function createTeller(ledger: Ledger, note: (text: string) => void) {
     }
   }
 }
-
-export type Teller = ReturnType<typeof createTeller>
 
 /** Whoever is no member any more, or not yet again. */
 const isPassing = (error: unknown) =>
