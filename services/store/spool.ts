@@ -80,7 +80,10 @@ export function openSpool<Note>(root: string, exclusive: boolean): Spool<Note> {
       try {
         // Side by side, and whole before the note has its name: only then do they mean anything.
         const text = Buffer.from(JSON.stringify(note))
-        const written = await Promise.allSettled([writePieces(files.chunk, pieces, sync), writePieces(files.draft, [text], sync)])
+        const written = await Promise.allSettled([
+          writePieces(files.chunk, pieces, sync),
+          writePieces(files.draft, [text], sync),
+        ])
         for (const result of written) if (result.status === 'rejected') throw result.reason
         await rename(files.draft, files.note)
         if (sync) await syncDirectory(own)

@@ -71,7 +71,7 @@ async function partsOf(kind: Kind, store: Store, dir: string): Promise<[string, 
   const checking = await per1000(() => unpacked.map((bytes) => check(kind, bytes)))
   const identifying = await per1000(() => unpacked.map((bytes) => identify('scope', bytes)))
   const spool = openSpool(mkdtempSync(join(dir, 'spool-')), true)
-  const spooling = await per1000(async () => await (await spool.put(unpacked, {})).done())
+  const spooling = await per1000(async () => await (await spool.put(unpacked, {}, true)).done())
   const { whole, fixed, parse } = await engineOf(kind, store, Buffer.concat(unpacked), count)
   return [
     ['unpacking', unpacking],
@@ -116,7 +116,7 @@ async function mappingMs(kind: Kind, store: Store, bytes: Buffer): Promise<numbe
   const [, settings, select] = /^INSERT INTO \w+ \([^)]*\)\s+(SETTINGS [\s\S]*?)\s+(SELECT [\s\S]*)$/.exec(plain) ?? []
   if (!settings || !select) throw new Error(`the statement of ${kind.source} is not as it is expected`)
   const spool = openSpool(mkdtempSync(join(store.dataDir, 'mapping-')), true)
-  const entry = await spool.put([bytes], {})
+  const entry = await spool.put([bytes], {}, true)
   const params = { ...originParams(operator()), batch: 'none', token: 'none', chunk: entry.path }
   const milliseconds = await processorMs(() => run(store.jobs, `${select} ${settings} FORMAT Null`, params))
   await entry.done()
