@@ -10,4 +10,4 @@ export const REQUEST_COLUMNS = `
 /** Columns that a mapping of spans yields. */
 export const SPAN_COLUMNS = `
   batch, sender, cluster, reject_reason, line, time, span_key, parent_key, duration_us, namespace, service, workload, kind, protocol, method,
-  path, path_flags, path_rank, status, is_database`
+  path, path_flags, path_rank, status, is_database, trace_id`

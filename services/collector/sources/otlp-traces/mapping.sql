@@ -6,7 +6,7 @@ SELECT
   namespace, service, workload, kind, protocol, method,
   multiIf(path_rank = 0, '', path_rank = 3, {shape:raw_path}, path_rank = 2, route, named_path) AS path,
   multiIf(path_rank = 0, 0, path_rank = 3, {path_flags:raw_path:raw_target}, bitOr(if(endsWith(path, '/') AND path != '/', 32, 0), if(path_rank = 2 OR position(path, '{') > 0, 1024, 0))) AS path_flags,
-  path_rank, status, is_database
+  path_rank, status, is_database, trace_id
 FROM (
   SELECT
     * EXCEPT (head),

@@ -1,0 +1,120 @@
+import type { Expectation } from '../../model/chain.ts'
+import type { ChainRow, ExpectationRow } from '../../store/queries/chain-counts.ts'
+import { asynchrony, type Chain, fanOut, rootOperation } from './chain.ts'
+import { countExpectations, type FoundGap } from './gaps.ts'
+import { SHAPE_TEXT_MAX, type Shape, shapeOf } from './shape.ts'
+
+/** Sets of gaps that are told apart in a minute; the places of further chains' gaps are left out, their kinds are kept. */
+export const GAP_SETS_MAX = 2_000
+/** Gaps that are kept of one chain. */
+export const CHAIN_GAPS_MAX = 50
+/** Root operations and shapes that are told apart in a minute; chains beyond are counted together, without operation and shape. */
+export const MINUTE_SHAPES_MAX = 5_000
+/** Traces that are named for each row. */
+const SAMPLES_MAX = 3
+
+const MINUTE_MS = 60_000
+
+/** The rows of the minutes in which the given chains begin. */
+export interface Cells {
+  chains: Map<string, ChainRow>
+  expectations: Map<number, Map<string, Expectation>>
+  shapes: Map<string, Shape>
+  /** Sets of gaps, and shapes with their operations, by minute. */
+  gapSets: Map<number, Set<string>>
+  kinds: Map<number, Set<string>>
+}
+
+export const emptyCells = (): Cells => ({
+  chains: new Map(),
+  expectations: new Map(),
+  shapes: new Map(),
+  gapSets: new Map(),
+  kinds: new Map(),
+})
+
+/** Counts a chain in its minute, in place. Chains come in the same order whenever a minute is counted, so what is cut is too. */
+export function countChain(cells: Cells, chain: Chain): void {
+  const minute = Math.floor(chain.at / 1000 / MINUTE_MS) * MINUTE_MS
+  countExpectations(
+    chain.observations,
+    within(cells.expectations, minute, () => new Map()),
+  )
+  const row = rowOf(cells, chain, minute)
+  const key = JSON.stringify([minute, row.root_callee, row.root_method, row.root_path, row.shape, row.gaps])
+  const known = cells.chains.get(key)
+  if (!known) {
+    cells.chains.set(key, row)
+    return
+  }
+  known.chains++
+  known.asynchronous += row.asynchronous
+  known.hops += row.hops
+  known.fan_out = Math.max(known.fan_out, row.fan_out)
+  known.first_seen = Math.min(known.first_seen, row.first_seen)
+  known.last_seen = Math.max(known.last_seen, row.last_seen)
+  if (known.samples.length < SAMPLES_MAX) known.samples.push(chain.trace)
+}
+
+function rowOf(cells: Cells, chain: Chain, minute: number): ChainRow {
+  const { root, hops, gaps } = chain
+  const asked = root && rootOperation(root)
+  // What lacks spans in its middle has a shape of chance: it would be a new one each time.
+  const shape =
+    root && !gaps.some(({ kind }) => kind === 'parent_missing' || kind === 'cut') ? shapeOf(root) : undefined
+  const operation = [asked?.callee ?? '', asked?.method ?? '', asked?.path ?? '', shape?.id ?? '']
+  const isKnown = admitted(
+    within(cells.kinds, minute, () => new Set()),
+    JSON.stringify(operation),
+    MINUTE_SHAPES_MAX,
+  )
+  const [callee = '', method = '', path = '', id = ''] = isKnown ? operation : []
+  if (shape && isKnown && !cells.shapes.has(shape.id)) cells.shapes.set(shape.id, bounded(shape))
+  const set = gapSet(gaps)
+  const sets = within(cells.gapSets, minute, () => new Set())
+  return {
+    ...{ minute, root_callee: callee, root_method: method, root_path: path, shape: id },
+    gaps: admitted(sets, set, GAP_SETS_MAX) ? set : gapSet(gaps.map(withoutPlace)),
+    chains: 1,
+    asynchronous: hops.some((hop) => asynchrony(hop) !== '') ? 1 : 0,
+    hops: hops.length,
+    fan_out: fanOut(hops),
+    first_seen: chain.at,
+    last_seen: chain.at,
+    samples: [chain.trace],
+  }
+}
+
+function within<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
+}
+
+/** Whether `value` is in the set, or there is room for it. */
+function admitted(set: Set<string>, value: string, max: number): boolean {
+  if (set.has(value)) return true
+  if (set.size >= max) return false
+  set.add(value)
+  return true
+}
+
+const bounded = (shape: Shape): Shape =>
+  JSON.stringify(shape.tree).length <= SHAPE_TEXT_MAX ? shape : { ...shape, tree: { ...shape.tree, calls: [] } }
+
+const withoutPlace = ({ kind }: FoundGap): FoundGap => ({ kind, caller: '', callee: '', operation: '', key: '' })
+
+/** The gaps as a JSON list of `[kind, caller, callee, operation]`, each once, in order; '' where there are none. */
+function gapSet(gaps: readonly FoundGap[]): string {
+  const texts = gaps.map(({ kind, caller, callee, operation }) => JSON.stringify([kind, caller, callee, operation]))
+  const distinct = [...new Set(texts)].sort().slice(0, CHAIN_GAPS_MAX)
+  return distinct.length === 0 ? '' : `[${distinct.join(',')}]`
+}
+
+export function expectationRows(cells: Cells): ExpectationRow[] {
+  return [...cells.expectations].flatMap(([minute, counts]) =>
+    [...counts.values()].map((expectation) => ({ minute, ...expectation })),
+  )
+}

@@ -1,0 +1,62 @@
+import { writeChains, writeShapes } from '../../store/queries/chain-counts.ts'
+import {
+  dirtyTraceMinutes,
+  markChained,
+  minutesOfTraces,
+  recordsIn,
+  tracesBeginningIn,
+} from '../../store/queries/chains.ts'
+import type { MinuteRange } from '../../store/queries/spans.ts'
+import type { Store } from '../../store/store.ts'
+import { ranges } from '../spans/pair.ts'
+import { type Cells, countChain, emptyCells, expectationRows } from './cells.ts'
+import { chainOf } from './chain.ts'
+
+/** Changed minutes that one round takes up, and minutes whose chains are counted together: bounds of memory and of a job's time. */
+export const MINUTES_MAX = 60
+const RANGE_MINUTES_MAX = 10
+/** Spans and lines that are read into memory at once; a range that has more is read in parts. */
+export const RECORDS_MAX = 100_000
+
+/**
+ * Finds the chains of every minute whose spans and lines changed since it was last looked at, and counts them in the minute where
+ * they begin. Whole minutes are written anew, so late, repeated and reordered spans, and a job that was killed, all come to the
+ * same counts.
+ * @param settledMs minutes that ended less than this ago are left for later: their chains are still being reported
+ * @returns how many minutes were counted
+ */
+export async function findChains(store: Store, nowMs: number, settledMs = 0): Promise<number> {
+  let counted = 0
+  // Rows of one minute are told apart by their version: two for each range, for what is no longer there and for what is.
+  let version = nowMs * 1000
+  for (;;) {
+    const until = settledMs > 0 ? nowMs - settledMs - 60_000 : Number.MAX_SAFE_INTEGER
+    const dirty = await dirtyTraceMinutes(store.jobs, Math.min(until, 4_000_000_000_000), MINUTES_MAX)
+    const minutes = await minutesOfTraces(
+      store.jobs,
+      dirty.map(({ minute }) => minute),
+    )
+    for (const range of ranges(
+      [...new Set([...minutes, ...dirty.map(({ minute }) => minute)])].sort((a, b) => a - b),
+      RANGE_MINUTES_MAX,
+    ))
+      await countRange(store, range, (version += 2))
+    await markChained(store.jobs, dirty)
+    counted += minutes.length
+    if (dirty.length < MINUTES_MAX) return counted
+  }
+}
+
+async function countRange(store: Store, range: MinuteRange, version: number): Promise<void> {
+  const cells = emptyCells()
+  const parts = Math.max(1, Math.ceil((await recordsIn(store.jobs, range)) / RECORDS_MAX))
+  for (let part = 0; part < parts; part++)
+    for (const trace of await tracesBeginningIn(store.jobs, range, part, parts)) countChain(cells, chainOf(trace))
+  await writeCells(store, range, cells, version)
+}
+
+async function writeCells(store: Store, range: MinuteRange, cells: Cells, version: number): Promise<void> {
+  const shapes = [...cells.shapes.values()].map(({ id, calls, tree }) => ({ id, calls, tree: JSON.stringify(tree) }))
+  await writeShapes(store.jobs, shapes)
+  await writeChains(store.jobs, range, [...cells.chains.values()], expectationRows(cells), version)
+}
