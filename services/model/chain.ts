@@ -8,6 +8,7 @@
  * - `sampled_away`: a chain that only log lines tell of
  * - `restarted`: a chain that begins at an operation which others call: the context was lost before it, or it was called directly
  * - `user_lost`: the caller's request had an end user, this hop's line has none
+ * - `calls_on` (counted, never a gap): a called service that calls on within the chain
  * - `cut`: more spans and lines than one chain may have
  */
 export type GapKind =
@@ -19,6 +20,7 @@ export type GapKind =
   | 'sampled_away'
   | 'restarted'
   | 'user_lost'
+  | 'calls_on'
   | 'cut'
 
 /** Callers and callees are `namespace/workload`, '' where they are not known; an operation is `METHOD /path`. */

@@ -32,15 +32,12 @@ export async function findChains(store: Store, nowMs: number, settledMs = 0): Pr
   for (;;) {
     const until = settledMs > 0 ? nowMs - settledMs - 60_000 : Number.MAX_SAFE_INTEGER
     const dirty = await dirtyTraceMinutes(store.jobs, Math.min(until, 4_000_000_000_000), MINUTES_MAX)
-    const minutes = await minutesOfTraces(
-      store.jobs,
-      dirty.map(({ minute }) => minute),
-    )
-    for (const range of ranges(
-      [...new Set([...minutes, ...dirty.map(({ minute }) => minute)])].sort((a, b) => a - b),
-      RANGE_MINUTES_MAX,
-    ))
-      await countRange(store, range, (version += 2))
+    const changed = dirty.map(({ minute }) => minute)
+    const minutes = [...new Set([...changed, ...(await minutesOfTraces(store.jobs, changed))])].sort((a, b) => a - b)
+    for (const range of ranges(minutes, RANGE_MINUTES_MAX)) {
+      await countRange(store, range, version)
+      version += 2
+    }
     await markChained(store.jobs, dirty)
     counted += minutes.length
     if (dirty.length < MINUTES_MAX) return counted

@@ -34,6 +34,7 @@ function observationsOf(hop: Hop, isRoot: boolean): Observation[] {
   const isCall = !hop.message && (server === undefined || server.kind === 'server')
   if (callee !== '' && isCall) see('callee_log_missing', { callee }, hop.calleeLog, server?.key ?? via?.key)
   if (caller !== '' && isCall && (via || !server)) see('caller_log_missing', { caller }, hop.callerLog, via?.key)
+  if (server && !isStart(hop)) see('calls_on', { callee }, hop.children.length > 0)
   if (hop.userTold && hop.parent && hop.parent.userSubject !== '')
     see('user_lost', { caller: hop.parent.callee, callee }, hop.userSubject !== '')
   return found
@@ -47,7 +48,7 @@ export interface Findings {
 /** What a chain lacks, and what it was seen to have. A chain of which there are only lines was sampled away as a whole. */
 export function findGaps(hops: readonly Hop[], root: Hop | undefined): Findings {
   const observations = hops.flatMap((hop) => observationsOf(hop, hop === root))
-  const lacking: FoundGap[] = observations.filter(({ isMet }) => !isMet)
+  const lacking: FoundGap[] = observations.filter(({ kind, isMet }) => !isMet && kind !== 'calls_on')
   if (hops.some(({ server, via }) => server || via)) return { observations, gaps: lacking }
   const spanless = lacking
     .filter(({ kind }) => kind === 'span_missing')

@@ -72,8 +72,8 @@ export async function writeChains(
     rows.map((row) => ({
       ...row,
       minute: row.minute / 1000,
-      first_seen: row.first_seen / 1_000_000,
-      last_seen: row.last_seen / 1_000_000,
+      first_seen: seconds(row.first_seen),
+      last_seen: seconds(row.last_seen),
       version: version + 1,
     })),
   )
@@ -88,6 +88,9 @@ export async function writeShapes(client: ClickHouseClient, shapes: StoredShape[
     shapes.map(({ id, calls, tree }) => ({ shape: id, calls, tree })),
   )
 }
+
+/** Microseconds as the engine reads a `DateTime64`: seconds with six decimals. */
+const seconds = (us: number) => `${Math.floor(us / 1_000_000)}.${String(us % 1_000_000).padStart(6, '0')}`
 
 async function insert(client: ClickHouseClient, table: string, values: Record<string, unknown>[]): Promise<void> {
   const columns = Object.keys(values[0] ?? {}) as [string, ...string[]]
