@@ -35,14 +35,15 @@ export async function chains(
   { root = '', ...asked }: AskedChains,
   graphOf: (window: AskedWindow) => Promise<Graph>,
 ): Promise<ChainsAnswer> {
-  const window = resolveWindow(asked, asked.since && asked.until ? undefined : await chainWindow(store.reads))
+  const stored = await chainWindow(store.reads)
+  const window = resolveWindow(asked, stored)
   const counts = await chainCounts(store.reads, window, root, COUNTS_MAX)
   const expected = await expectations(store.reads, window)
   const shapes = await shapesOf(
     store.reads,
     [...new Set(counts.map(({ shape }) => shape))].filter((id) => id !== ''),
   )
-  const all = reportRoots(counts, expected, shapes, window.since)
+  const all = reportRoots(counts, expected, shapes, stored && stored.since < window.since ? window.since : undefined)
   const roots = all.slice(0, ROOTS_MAX)
   const total = await chainTotal(store.reads, window, root)
   return {

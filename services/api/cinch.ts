@@ -4,6 +4,8 @@ import { replay } from '../../policy-gen/replay/replay.ts'
 import { readAssumed } from '../../policy-gen/report.ts'
 import { targetById } from '../../policy-gen/targets/index.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
+import type { ChainAnswer } from '../analyzer/chains/describe.ts'
+import { findChains } from '../analyzer/chains/find.ts'
 import { nameCalls } from '../analyzer/graph/calls.ts'
 import { buildGraph } from '../analyzer/graph/graph.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
@@ -32,6 +34,7 @@ import { rejectReasons, rejects } from '../store/queries/rejects.ts'
 import { edgeRows, operationRows, storedWindow, type Window } from '../store/queries/rollups.ts'
 import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
+import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
 import { type CompletenessAnswer, completeness, withMetricEdges } from './completeness.ts'
 import { type Doctor, examine } from './doctor.ts'
 import { createFreshness, type SourceListing } from './freshness.ts'
@@ -68,6 +71,10 @@ export interface Cinch {
   doctor(source: string): Promise<Doctor>
   /** Access logs held against the proxies' request counters, by callee and hour. */
   completeness(window: AskedWindow): Promise<CompletenessAnswer>
+  /** Chains by root operation and shape, and where they break. */
+  chains(asked: AskedChains): Promise<ChainsAnswer>
+  /** One chain. @throws CinchError `not_found` */
+  chain(trace: string): Promise<ChainAnswer>
   /** Brings what is derived up to date with what was loaded. Resolves when it is; calls that overlap share one run. */
   analyze(): Promise<void>
   senders: Senders
@@ -87,6 +94,8 @@ export interface CinchOptions {
   observe?: Observer
   /** Runs a job of the analyzer, timed and traced. */
   job?: (name: string, work: () => Promise<unknown>) => Promise<unknown>
+  /** How long a minute is over before its chains are counted; 0 when absent. A service counts those that are still coming in once. */
+  chainsSettledMs?: number
 }
 
 /** Brings the store up to date, finishes what an earlier process left, and gives the uses of it. */
@@ -103,6 +112,7 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   const analyze = sharing(async () => {
     await job('pair_spans', () => pairSpans(store))
     await job('count_metrics', () => countMetrics(store))
+    await job('find_chains', () => findChains(store, Date.now(), options.chainsSettledMs))
   })
   await analyze()
   const senders = createSenders(store)
@@ -182,16 +192,17 @@ function questions(
     const { window, inventory, parties, calls } = await named(asked, (range) => operationRows(store.reads, range))
     return { window, inventory, parties, operations: observedOperations(calls.calls), calls }
   }
+  const edges = async (asked: AskedWindow) => {
+    const { window, parties, calls } = await named(asked, (range) => edgeRows(store.reads, range))
+    return await withMetricEdges(store, buildGraph(window, calls), parties)
+  }
   return {
     sources: createFreshness(store),
     graph: async (asked) => {
       const { window, parties, calls } = await operations(asked)
       return await withMetricEdges(store, buildGraph(window, calls), parties)
     },
-    edges: async (asked) => {
-      const { window, parties, calls } = await named(asked, (range) => edgeRows(store.reads, range))
-      return await withMetricEdges(store, buildGraph(window, calls), parties)
-    },
+    edges,
     operations: async (asked) => {
       const { window, operations: observed } = await operations(asked)
       return { window, operations: observed }
@@ -210,6 +221,8 @@ function questions(
     },
     doctor: async (source) => await examine(store, source === '' ? '' : findSource(source).id),
     completeness: async (asked) => await completeness(store, asked),
+    chains: async (asked) => await chains(store, asked, edges),
+    chain: async (trace) => await chainByTrace(store, trace),
   }
 }
 

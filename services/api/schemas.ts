@@ -25,6 +25,13 @@ export const OperationsQuery = Type.Object({
   destination: text('Node id of the callee', 1024),
 })
 
+export const ChainsQuery = Type.Object({
+  ...window,
+  root: Type.Optional(text('Part of the root operation, namespace/workload METHOD /path', 1024)),
+})
+
+export const ChainParams = Type.Object({ trace: text('Trace id: 32 hexadecimal digits', 32) })
+
 export const RejectsQuery = Type.Object({
   source: Type.Optional(text('Id of a source')),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Generated } from '../../policy-gen/generate.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
+import type { AskedChains } from '../api/chains.ts'
 import { type Cinch, openCinch } from '../api/cinch.ts'
 import { generateRequest, type PolicyOptions } from '../api/routes/policies.ts'
 import type { AskedWindow } from '../api/window.ts'
@@ -29,6 +30,7 @@ export interface Backend {
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>
+  chains(asked: AskedChains): ReturnType<Cinch['chains']>
   senders(): Promise<Registration[]>
   register(registration: Registration): Promise<string>
   revoke(id: string): Promise<void>

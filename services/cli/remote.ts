@@ -16,6 +16,7 @@ export function remoteBackend(url: string, token: string): Backend {
     replay: async (files, window) =>
       await call('POST', '/api/v1/policies/replay', {}, JSON.stringify({ files, ...window })),
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
+    chains: async (asked) => await get('/api/v1/chains', asked),
     doctor: async (source) => await get('/api/v1/doctor', { source }),
     senders: async () => (await get<{ senders: Awaited<ReturnType<Backend['senders']>> }>('/api/v1/senders')).senders,
     register: async (registration) =>

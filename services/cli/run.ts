@@ -1,6 +1,7 @@
 import { CinchError } from '../model/errors.ts'
 import { type Backend, openBackend } from './backend.ts'
 import type { Command, Context } from './command.ts'
+import { chainsCommand } from './commands/chains.ts'
 import { ingestCommand } from './commands/ingest.ts'
 import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
 import { generateCommand, replayCommand } from './commands/policies.ts'
@@ -14,6 +15,7 @@ export const COMMANDS: Command[] = [
   ingestCommand,
   sourcesCommand,
   graphCommand,
+  chainsCommand,
   generateCommand,
   replayCommand,
   rejectsCommand,

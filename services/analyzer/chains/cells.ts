@@ -1,8 +1,9 @@
-import type { Expectation } from '../../model/chain.ts'
+import type { Expectation, Gap, GapKind } from '../../model/chain.ts'
 import type { ChainRow, ExpectationRow } from '../../store/queries/chain-counts.ts'
 import { asynchrony, type Chain, fanOut, rootOperation } from './chain.ts'
 import { countExpectations, type FoundGap } from './gaps.ts'
 import { SHAPE_TEXT_MAX, type Shape, shapeOf } from './shape.ts'
+import { readGaps } from './verdict.ts'
 
 /** Sets of gaps that are told apart in a minute; the places of further chains' gaps are left out, their kinds are kept. */
 export const GAP_SETS_MAX = 2_000
@@ -40,20 +41,24 @@ export function countChain(cells: Cells, chain: Chain): void {
     chain.observations,
     within(cells.expectations, minute, () => new Map()),
   )
-  const row = rowOf(cells, chain, minute)
-  const key = JSON.stringify([minute, row.root_callee, row.root_method, row.root_path, row.shape, row.gaps])
-  const known = cells.chains.get(key)
+  add(cells.chains, rowOf(cells, chain, minute))
+}
+
+/** Adds a row to the one that has its key. */
+function add(rows: Map<string, ChainRow>, row: ChainRow): void {
+  const key = JSON.stringify([row.minute, row.root_callee, row.root_method, row.root_path, row.shape, row.gaps])
+  const known = rows.get(key)
   if (!known) {
-    cells.chains.set(key, row)
+    rows.set(key, { ...row })
     return
   }
-  known.chains++
+  known.chains += row.chains
   known.asynchronous += row.asynchronous
   known.hops += row.hops
   known.fan_out = Math.max(known.fan_out, row.fan_out)
   known.first_seen = Math.min(known.first_seen, row.first_seen)
   known.last_seen = Math.max(known.last_seen, row.last_seen)
-  if (known.samples.length < SAMPLES_MAX) known.samples.push(chain.trace)
+  known.samples = [...known.samples, ...row.samples].slice(0, SAMPLES_MAX)
 }
 
 function rowOf(cells: Cells, chain: Chain, minute: number): ChainRow {
@@ -106,11 +111,41 @@ const bounded = (shape: Shape): Shape =>
 
 const withoutPlace = ({ kind }: FoundGap): FoundGap => ({ kind, caller: '', callee: '', operation: '', key: '' })
 
-/** The gaps as a JSON list of `[kind, caller, callee, operation]`, each once, in order; '' where there are none. */
-function gapSet(gaps: readonly FoundGap[]): string {
+/** The gaps of a chain as they are stored, `CHAIN_GAPS_MAX` of them at most. */
+const gapSet = (gaps: readonly Gap[]) => listed(gaps, CHAIN_GAPS_MAX)
+
+/** A JSON list of `[kind, caller, callee, operation]`, each once, in order; '' where there are none. */
+function listed(gaps: readonly Gap[], max = gaps.length): string {
   const texts = gaps.map(({ kind, caller, callee, operation }) => JSON.stringify([kind, caller, callee, operation]))
-  const distinct = [...new Set(texts)].sort().slice(0, CHAIN_GAPS_MAX)
+  const distinct = [...new Set(texts)].sort().slice(0, max)
   return distinct.length === 0 ? '' : `[${distinct.join(',')}]`
+}
+
+/** Kinds that only say something where there is any line, or any span, at all. */
+const REPORTER_KINDS: readonly GapKind[] = ['callee_log_missing', 'caller_log_missing', 'span_missing']
+
+/**
+ * The rows of all minutes. Where a minute has no line of any callee's proxy, or of any caller's, that is not said of each hop:
+ * nothing could be expected, and the rows would be long.
+ */
+export function chainRows(cells: Cells): ChainRow[] {
+  const silent = new Map<number, Set<GapKind>>()
+  for (const [minute, counts] of cells.expectations) {
+    const told = new Set([...counts.values()].filter(({ met }) => met > 0).map(({ kind }) => kind))
+    silent.set(minute, new Set(REPORTER_KINDS.filter((kind) => !told.has(kind))))
+  }
+  const rows = new Map<string, ChainRow>()
+  for (const row of cells.chains.values()) {
+    const kinds = silent.get(row.minute) ?? new Set()
+    add(rows, kinds.size === 0 ? row : { ...row, gaps: withoutKinds(row.gaps, kinds) })
+  }
+  return [...rows.values()]
+}
+
+function withoutKinds(gaps: string, kinds: ReadonlySet<GapKind>): string {
+  return gaps === ''
+    ? ''
+    : listed(readGaps(gaps).filter(({ kind }) => !kinds.has(kind === 'sampled_away' ? 'span_missing' : kind)))
 }
 
 export function expectationRows(cells: Cells): ExpectationRow[] {

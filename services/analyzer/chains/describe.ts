@@ -67,7 +67,7 @@ function treeOf(chain: Chain, told: readonly FoundGap[]): ChainHop[] {
     },
     server_span: hop.server !== undefined,
     client_span: hop.via !== undefined,
-    ...{ callee_log: hop.calleeLog, caller_log: hop.callerLog, asynchronous: asynchrony(hop) },
+    ...{ callee_log: hop.calleeLog, caller_log: hop.callerLog || hop.sharesCallerLog, asynchronous: asynchrony(hop) },
     ...{ user_issuer: hop.userIssuer, user_subject: hop.userSubject },
     gaps: [...new Set((gaps.get(hop) ?? []).map(({ kind }) => kind))],
     calls: hop.children.toSorted((a, b) => a.at - b.at).map(draw),

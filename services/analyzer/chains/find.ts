@@ -9,7 +9,7 @@ import {
 import type { MinuteRange } from '../../store/queries/spans.ts'
 import type { Store } from '../../store/store.ts'
 import { ranges } from '../spans/pair.ts'
-import { type Cells, countChain, emptyCells, expectationRows } from './cells.ts'
+import { type Cells, chainRows, countChain, emptyCells, expectationRows } from './cells.ts'
 import { chainOf } from './chain.ts'
 
 /** Changed minutes that one round takes up, and minutes whose chains are counted together: bounds of memory and of a job's time. */
@@ -55,5 +55,5 @@ async function countRange(store: Store, range: MinuteRange, version: number): Pr
 async function writeCells(store: Store, range: MinuteRange, cells: Cells, version: number): Promise<void> {
   const shapes = [...cells.shapes.values()].map(({ id, calls, tree }) => ({ id, calls, tree: JSON.stringify(tree) }))
   await writeShapes(store.jobs, shapes)
-  await writeChains(store.jobs, range, [...cells.chains.values()], expectationRows(cells), version)
+  await writeChains(store.jobs, range, chainRows(cells), expectationRows(cells), version)
 }

@@ -22,18 +22,28 @@ function observationsOf(hop: Hop, isRoot: boolean): Observation[] {
   const found: Observation[] = []
   const see = (kind: GapKind, of: Partial<Gap>, isMet: boolean, key = '') =>
     found.push({ kind, caller: '', callee: '', operation: '', ...of, hop, key, isMet })
-  const operation = operationOf(hop)
+  // As the callee itself tells it: what its caller's span adds is not there when that is missing.
+  const operation = operationOf(server ?? hop)
+  const callKey = via?.key ?? (hop.lineKey || hop.missing)
   if (hop.missing !== '' || !(isRoot || isStart(hop))) {
     const isMet = hop.missing === '' && hop.parent !== undefined
-    see('parent_missing', { callee, operation: server || !hop.missing ? operation : '' }, isMet, hop.missing)
+    see(
+      'parent_missing',
+      { callee, operation: server || !hop.missing ? operation : '' },
+      isMet,
+      hop.missing || hop.lineKey,
+    )
   }
+  // What inner spans without their entry are held against: whether the service has entries at all.
+  if (server && hop.missing === '') see('parent_missing', { callee }, true)
   if (server?.kind === 'server' && hop.missing === '') see('restarted', { callee, operation }, !isStart(hop))
   if (via?.kind === 'client' && hop.missing === '' && (server || callee === ''))
     see('server_missing', { caller: via.place, operation: operationOf(via) }, server !== undefined, via.key)
-  if (callee !== '' && hop.missing === '') see('span_missing', { callee }, server !== undefined, via?.key)
+  if (callee !== '' && hop.missing === '') see('span_missing', { callee }, server !== undefined, callKey)
   const isCall = !hop.message && (server === undefined || server.kind === 'server')
-  if (callee !== '' && isCall) see('callee_log_missing', { callee }, hop.calleeLog, server?.key ?? via?.key)
-  if (caller !== '' && isCall && (via || !server)) see('caller_log_missing', { caller }, hop.callerLog, via?.key)
+  if (callee !== '' && isCall) see('callee_log_missing', { callee }, hop.calleeLog, server?.key ?? callKey)
+  if (caller !== '' && isCall && (via || !server))
+    see('caller_log_missing', { caller }, hop.callerLog || hop.sharesCallerLog, callKey)
   if (server && !isStart(hop)) see('calls_on', { callee }, hop.children.length > 0)
   if (hop.userTold && hop.parent && hop.parent.userSubject !== '')
     see('user_lost', { caller: hop.parent.callee, callee }, hop.userSubject !== '')

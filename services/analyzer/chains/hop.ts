@@ -8,6 +8,8 @@ export interface Hop {
   via?: TraceRecord | undefined
   /** Key of a span that is named as a parent, and that nobody sent. */
   missing: string
+  /** Key that a line carries, of a hop that a line told first: '' otherwise. */
+  lineKey: string
   /** Names that lines give: `namespace/workload`, '' where not told. */
   callee: string
   caller: string
@@ -21,6 +23,8 @@ export interface Hop {
   /** Lines of the two proxies. */
   calleeLog: boolean
   callerLog: boolean
+  /** The caller's line is one for all attempts, and another attempt's hop has it. */
+  sharesCallerLog: boolean
   /** The end user that a proxy verified, and whether a line that could name one is there. */
   userIssuer: string
   userSubject: string
@@ -43,6 +47,7 @@ export const isStart = ({ server }: Hop) => server?.parent === ''
 export function hopOf(record: TraceRecord): Hop {
   return {
     missing: '',
+    lineKey: '',
     callee: '',
     caller: '',
     method: record.method,
@@ -53,6 +58,7 @@ export function hopOf(record: TraceRecord): Hop {
     message: isMessage(record),
     calleeLog: false,
     callerLog: false,
+    sharesCallerLog: false,
     userIssuer: '',
     userSubject: '',
     userTold: false,

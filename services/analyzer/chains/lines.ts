@@ -26,7 +26,7 @@ export function addLines(found: SpanHops, lines: readonly TraceRecord[]): void {
     tell(hop, line)
     // A caller's proxy writes one line for all attempts, each of which the callee's sees: they hang on the same span.
     if (line.kind !== 'destination')
-      for (const other of told) if (other.via && other.via === hop.via) other.callerLog = true
+      for (const other of told) if (other.via && other.via === hop.via) other.sharesCallerLog = true
   }
 }
 
@@ -59,7 +59,7 @@ function fitOf(hop: Hop, line: TraceRecord): number {
 }
 
 function added(found: SpanHops, line: TraceRecord): Hop {
-  const hop: Hop = { ...hopOf(line), callee: line.place, caller: line.caller }
+  const hop: Hop = { ...hopOf(line), callee: line.place, caller: line.caller, lineKey: line.key }
   const above = found.owners.get(line.key)
   if (above && above.callee !== hop.callee) {
     hop.via = found.spans.get(line.key)

@@ -53,12 +53,15 @@ interface Sums {
   places: Map<string, Place>
 }
 
-/** Root operations with the shapes of their complete chains and the places where the others break, the most frequent first. */
+/**
+ * Root operations with the shapes of their complete chains and the places where the others break, the most frequent first.
+ * @param since start of the window, where there are chains before it: a shape that none of them has is new
+ */
 export function reportRoots(
   counts: readonly ChainCount[],
   expectations: readonly Expectation[],
   shapes: readonly (StoredShape & { first_seen: string })[],
-  since: string,
+  since: string | undefined,
 ): RootReport[] {
   const judge = createJudge(expectations)
   const known = new Map(shapes.map((shape) => [shape.id, shape]))
@@ -138,12 +141,18 @@ function described(
   use: ShapeUse,
   chains: number,
   shape: (StoredShape & { first_seen: string }) | undefined,
-  since: string,
+  since: string | undefined,
 ): ShapeUse {
   const share = use.chains / chains
   if (!shape) return { ...use, share }
   const tree = JSON.parse(shape.tree) as ShapeCall
-  return { ...use, share, calls: shape.calls, is_new: Date.parse(shape.first_seen) >= Date.parse(since), tree }
+  return {
+    ...use,
+    share,
+    calls: shape.calls,
+    is_new: since !== undefined && Date.parse(shape.first_seen) >= Date.parse(since),
+    tree,
+  }
 }
 
 /** Services that never call on in any chain, though the graph knows calls of theirs: they do not pass the context on (SM-DR24). */

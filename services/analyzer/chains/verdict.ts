@@ -48,7 +48,9 @@ export function createJudge(expectations: readonly Expectation[]): Judge {
     const share = met / Math.max(1, met + unmet)
     if (gap.kind === 'restarted') return met + unmet >= CASES_MIN && share >= CALLED_SHARE
     // A parent that is named and absent is missing, unless the operation is always entered with a context from outside.
-    if (gap.kind === 'parent_missing') return share >= EXPECTED_SHARE || met + unmet < CASES_MIN
+    // Inner spans without an entry are of a service that reports entries, or of one that has none.
+    if (gap.kind === 'parent_missing')
+      return met + unmet < CASES_MIN || (gap.operation === '' ? met > 0 : share >= EXPECTED_SHARE)
     return share >= EXPECTED_SHARE
   }
   return { isBreak, isTold: (gap) => gap.kind === 'user_lost' || isBreak(gap) }

@@ -1,7 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { groupGraph } from '../../analyzer/graph/group.ts'
+import type { AskedChains } from '../chains.ts'
 import type { Cinch } from '../cinch.ts'
-import { GraphQuery, OperationsQuery, RejectsQuery, SourceQuery, WindowQuery } from '../schemas.ts'
+import {
+  ChainParams,
+  ChainsQuery,
+  GraphQuery,
+  OperationsQuery,
+  RejectsQuery,
+  SourceQuery,
+  WindowQuery,
+} from '../schemas.ts'
 import type { AskedWindow } from '../window.ts'
 
 /** What can be looked at: sources, the graph, operations, rejects, what senders lack. */
@@ -67,6 +76,26 @@ export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
       },
     },
     async ({ query }) => await cinch.completeness(query),
+  )
+  chainRoutes(app, cinch)
+}
+
+function chainRoutes(app: FastifyInstance, cinch: Cinch): void {
+  app.get<{ Querystring: AskedChains }>(
+    '/api/v1/chains',
+    {
+      schema: {
+        summary: 'Requests of users with the calls that complete them: shapes, how often, where they break and why',
+        querystring: ChainsQuery,
+      },
+    },
+    async ({ query }) => await cinch.chains(query),
+  )
+
+  app.get<{ Params: { trace: string } }>(
+    '/api/v1/chains/:trace',
+    { schema: { summary: 'One chain: its calls, who told of each, and what is missing', params: ChainParams } },
+    async ({ params }) => await cinch.chain(params.trace),
   )
 }
 

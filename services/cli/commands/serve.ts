@@ -20,6 +20,9 @@ type Role = (typeof ROLES)[number]
 /** How often derived data is brought up to date. */
 const ANALYZE_EVERY_MS = 2000
 
+/** A minute's chains are counted when it has been over for so long: by then most of what belongs to them has come. */
+const CHAINS_SETTLED_MS = 120_000
+
 export const serveCommand: Command = {
   name: 'serve',
   usage: '[--roles collector,analyzer,api] [--host ADDRESS] [--port N]',
@@ -78,6 +81,7 @@ async function serve(
     gatherer: { note, quotaBytesPerSecond: quotaOption(args) },
     observe: registry,
     job: (name, work) => registry.job(name, work),
+    chainsSettledMs: CHAINS_SETTLED_MS,
   })
   noteRecovery(cinch.recovered, note)
   const adminToken = readOrMakeToken(join(store.dataDir, 'admin-token'))
