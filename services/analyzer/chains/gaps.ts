@@ -37,7 +37,8 @@ function observationsOf(hop: Hop, isRoot: boolean): Observation[] {
   // What inner spans without their entry are held against: whether the service has entries at all.
   if (server && hop.missing === '') see('parent_missing', { callee }, true)
   if (server?.kind === 'server' && hop.missing === '') see('restarted', { callee, operation }, !isStart(hop))
-  if (via?.kind === 'client' && hop.missing === '' && (server || callee === ''))
+  // Said also where inner spans of a callee were taken for this call's: that they are is a guess, that no server's span is there is not.
+  if (via?.kind === 'client' && (server || callee === '' || hop.missing !== ''))
     see('server_missing', { caller: via.place, operation: operationOf(via) }, server !== undefined, via.key)
   if (callee !== '' && hop.missing === '') see('span_missing', { callee }, server !== undefined, callKey)
   const isCall = !hop.message && (server === undefined || server.kind === 'server')
