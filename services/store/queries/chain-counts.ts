@@ -102,17 +102,6 @@ async function insert(client: ClickHouseClient, table: string, values: Record<st
     })
 }
 
-/** Ids of shapes that are stored already, `limit` of them at most. */
-export async function knownShapes(client: ClickHouseClient, limit: number): Promise<Set<string>> {
-  const rows = await query<{ shape: string }>(
-    client,
-    'SELECT DISTINCT shape FROM chain_shape LIMIT {limit:UInt32}',
-    { limit },
-    'jobs',
-  )
-  return new Set(rows.map(({ shape }) => shape))
-}
-
 const iso = (time: string) => `concat(formatDateTime(${time}, '%Y-%m-%dT%H:%i:%S.%f', 'UTC'), 'Z')`
 const WINDOW = 'minute >= parseDateTimeBestEffort({since:String}) AND minute < parseDateTimeBestEffort({until:String})'
 

@@ -83,11 +83,9 @@ describe.skipIf(!hasTrainticket && !required('CINCH_REQUIRE_DATA'))('chains of 1
       const named = new Set(
         breaks.flatMap(({ kind, key }) => {
           const id = ids.get(key) ?? `unknown ${key}`
-          return kind === 'parent_missing'
-            ? [id]
-            : (all.get(id) ?? [])
-                .filter(({ id: below }) => !surviving.has(id) || deleted.has(below))
-                .map(({ id: below }) => below)
+          if (kind === 'parent_missing') return [id]
+          const below = (all.get(id) ?? []).filter((child) => deleted.has(child.id)).map((child) => child.id)
+          return below.length > 0 ? below : [`nothing deleted below ${id}`]
         }),
       )
       const score = scoreOf(named, visible, deleted)
