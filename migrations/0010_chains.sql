@@ -36,7 +36,9 @@ CREATE TABLE IF NOT EXISTS chain_minute {on_cluster} (
   chains UInt64 CODEC(T64, ZSTD(1)), asynchronous UInt64 CODEC(T64, ZSTD(1)), hops UInt64 CODEC(T64, ZSTD(1)), fan_out UInt32 CODEC(T64, ZSTD(1)),
   first_seen DateTime64(6, 'UTC') CODEC(ZSTD(1)), last_seen DateTime64(6, 'UTC') CODEC(ZSTD(1)),
   -- A few traces to look at, 32 hexadecimal digits each.
-  samples Array(String) CODEC(ZSTD(1)), version UInt64 CODEC(ZSTD(1)), written Date DEFAULT today()
+  samples Array(String) CODEC(ZSTD(1)),
+  -- How many chains each that was looked at stands for: more than 1 in minutes that had too many to look at all of them.
+  weight UInt32 CODEC(ZSTD(1)), version UInt64 CODEC(ZSTD(1)), written Date DEFAULT today()
 ) ENGINE = {engine:ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(minute) ORDER BY (minute, root_callee, root_method, root_path, shape, gaps) TTL written + INTERVAL 400 DAY;
 

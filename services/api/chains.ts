@@ -23,6 +23,8 @@ export interface ChainsAnswer {
   chains: number
   complete: number
   roots: RootReport[]
+  /** 1 where every chain was looked at; else, of the busiest minutes, how many each one stands for: the counts are estimates. */
+  weight: number
   /** Services that do not pass the context on. */
   context_lost: ContextLost[]
   /** Chains of the window that are not in `roots`: more root operations, shapes and places than one answer holds. */
@@ -51,6 +53,7 @@ export async function chains(
     chains: total,
     complete: all.reduce((sum, { complete }) => sum + complete, 0),
     roots,
+    weight: Math.max(1, ...counts.map(({ weight }) => weight)),
     context_lost: contextLost(expected, callersOf(await graphOf(window))),
     left_out: total - roots.reduce((sum, report) => sum + report.chains, 0),
   }

@@ -5,7 +5,7 @@ import { readAssumed } from '../../policy-gen/report.ts'
 import { targetById } from '../../policy-gen/targets/index.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import type { ChainAnswer } from '../analyzer/chains/describe.ts'
-import { findChains } from '../analyzer/chains/find.ts'
+import { findChains, type Pace } from '../analyzer/chains/find.ts'
 import { nameCalls } from '../analyzer/graph/calls.ts'
 import { buildGraph } from '../analyzer/graph/graph.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
@@ -75,6 +75,8 @@ export interface Cinch {
   chains(asked: AskedChains): Promise<ChainsAnswer>
   /** One chain. @throws CinchError `not_found` */
   chain(trace: string): Promise<ChainAnswer>
+  /** Finds the chains in what came since they were last looked for; not part of `analyze`, for it costs many times as much. */
+  countChains(): Promise<void>
   /** Brings what is derived up to date with what was loaded. Resolves when it is; calls that overlap share one run. */
   analyze(): Promise<void>
   senders: Senders
@@ -94,8 +96,8 @@ export interface CinchOptions {
   observe?: Observer
   /** Runs a job of the analyzer, timed and traced. */
   job?: (name: string, work: () => Promise<unknown>) => Promise<unknown>
-  /** How long a minute is over before its chains are counted; 0 when absent. A service counts those that are still coming in once. */
-  chainsSettledMs?: number
+  /** For a service, which counts chains every now and then; absent, they are counted when they are asked for. */
+  chainsPace?: Pace
 }
 
 /** Brings the store up to date, finishes what an earlier process left, and gives the uses of it. */
@@ -112,7 +114,10 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   const analyze = sharing(async () => {
     await job('pair_spans', () => pairSpans(store))
     await job('count_metrics', () => countMetrics(store))
-    await job('find_chains', () => findChains(store, Date.now(), options.chainsSettledMs))
+  })
+  const pace = options.chainsPace
+  const countChains = sharing(async () => {
+    await job('find_chains', () => findChains(store, Date.now(), pace))
   })
   await analyze()
   const senders = createSenders(store)
@@ -137,7 +142,8 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
         observe,
       }),
     ...ingestion(store, committer, analyze, options.gatherer),
-    ...questions(store),
+    ...questions(store, async () => await (pace ? undefined : countChains())),
+    countChains,
   }
 }
 
@@ -178,7 +184,11 @@ function ingestion(
 
 function questions(
   store: Store,
-): Omit<Cinch, 'migrated' | 'recovered' | 'analyze' | 'senders' | 'observe' | 'follow' | 'kafka' | Ingestion> {
+  chainsCounted: () => Promise<void>,
+): Omit<
+  Cinch,
+  'migrated' | 'recovered' | 'analyze' | 'countChains' | 'senders' | 'observe' | 'follow' | 'kafka' | Ingestion
+> {
   const named = async <Row extends Parameters<typeof nameCalls>[0][number]>(
     asked: AskedWindow,
     rowsOf: (window: Window) => Promise<Row[]>,
@@ -221,7 +231,10 @@ function questions(
     },
     doctor: async (source) => await examine(store, source === '' ? '' : findSource(source).id),
     completeness: async (asked) => await completeness(store, asked),
-    chains: async (asked) => await chains(store, asked, edges),
+    chains: async (asked) => {
+      await chainsCounted()
+      return await chains(store, asked, edges)
+    },
     chain: async (trace) => await chainByTrace(store, trace),
   }
 }

@@ -87,6 +87,7 @@ function rowOf(cells: Cells, chain: Chain, minute: number): ChainRow {
     first_seen: chain.at,
     last_seen: chain.at,
     samples: [chain.trace],
+    weight: 1,
   }
 }
 
@@ -127,8 +128,9 @@ const REPORTER_KINDS: readonly GapKind[] = ['callee_log_missing', 'caller_log_mi
 /**
  * The rows of all minutes. Where a minute has no line of any callee's proxy, or of any caller's, that is not said of each hop:
  * nothing could be expected, and the rows would be long.
+ * @param weight how many chains each that was counted stands for
  */
-export function chainRows(cells: Cells): ChainRow[] {
+export function chainRows(cells: Cells, weight = 1): ChainRow[] {
   const silent = new Map<number, Set<GapKind>>()
   for (const [minute, counts] of cells.expectations) {
     const told = new Set([...counts.values()].filter(({ met }) => met > 0).map(({ kind }) => kind))
@@ -139,7 +141,13 @@ export function chainRows(cells: Cells): ChainRow[] {
     const kinds = silent.get(row.minute) ?? new Set()
     add(rows, kinds.size === 0 ? row : { ...row, gaps: withoutKinds(row.gaps, kinds) })
   }
-  return [...rows.values()]
+  return [...rows.values()].map((row) => ({
+    ...row,
+    chains: row.chains * weight,
+    asynchronous: row.asynchronous * weight,
+    hops: row.hops * weight,
+    weight,
+  }))
 }
 
 function withoutKinds(gaps: string, kinds: ReadonlySet<GapKind>): string {
@@ -148,8 +156,11 @@ function withoutKinds(gaps: string, kinds: ReadonlySet<GapKind>): string {
     : listed(readGaps(gaps).filter(({ kind }) => !kinds.has(kind === 'sampled_away' ? 'span_missing' : kind)))
 }
 
-export function expectationRows(cells: Cells): ExpectationRow[] {
+/** @param weight as for `chainRows` */
+export function expectationRows(cells: Cells, weight = 1): ExpectationRow[] {
   return [...cells.expectations].flatMap(([minute, counts]) =>
-    [...counts.values()].map((expectation) => ({ minute, ...expectation })),
+    [...counts.values()].map(({ met, unmet, ...expectation }) => ({
+      ...{ minute, ...expectation, met: met * weight, unmet: unmet * weight },
+    })),
   )
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { writeChains, writeShapes } from '../../store/queries/chain-counts.ts'
 import {
   dirtyTraceMinutes,
@@ -12,20 +13,33 @@ import { ranges } from '../spans/pair.ts'
 import { type Cells, chainRows, countChain, emptyCells, expectationRows } from './cells.ts'
 import { chainOf } from './chain.ts'
 
+export interface Pace {
+  settledMs: number
+  pauseMs: number
+}
+
+const HURRIED: Pace = { settledMs: 0, pauseMs: 0 }
+
 /** Changed minutes that one round takes up, and minutes whose chains are counted together: bounds of memory and of a job's time. */
 export const MINUTES_MAX = 60
 const RANGE_MINUTES_MAX = 10
-/** Spans and lines that are read into memory at once; a range that has more is read in parts. */
-export const RECORDS_MAX = 100_000
+/** Spans and lines that are read into memory at once; a range that has more is read in parts. A part holds up others for 0.2 s. */
+export const RECORDS_MAX = 20_000
+/**
+ * Spans and lines that are looked at for each minute of a range. Where there are more, one trace of so many is looked at, chosen by
+ * the hash of its id, and counts for all of them: a chain costs up to 0.1 ms, and a busy mesh has thousands a second.
+ */
+export const MINUTE_RECORDS_MAX = 60_000
 
 /**
  * Finds the chains of every minute whose spans and lines changed since it was last looked at, and counts them in the minute where
  * they begin. Whole minutes are written anew, so late, repeated and reordered spans, and a job that was killed, all come to the
  * same counts.
- * @param settledMs minutes that ended less than this ago are left for later: their chains are still being reported
+ * @param pace `settledMs`: minutes that ended less than this ago are left for later, for their chains are still being reported;
+ * `pauseMs`: rest between parts, so that whoever shares the process is served
  * @returns how many minutes were counted
  */
-export async function findChains(store: Store, nowMs: number, settledMs = 0): Promise<number> {
+export async function findChains(store: Store, nowMs: number, { settledMs, pauseMs }: Pace = HURRIED): Promise<number> {
   let counted = 0
   // Rows of one minute are told apart by their version: two for each range, for what is no longer there and for what is.
   let version = nowMs * 1000
@@ -35,7 +49,7 @@ export async function findChains(store: Store, nowMs: number, settledMs = 0): Pr
     const changed = dirty.map(({ minute }) => minute)
     const minutes = [...new Set([...changed, ...(await minutesOfTraces(store.jobs, changed))])].sort((a, b) => a - b)
     for (const range of ranges(minutes, RANGE_MINUTES_MAX)) {
-      await countRange(store, range, version)
+      await countRange(store, range, version, pauseMs)
       version += 2
     }
     await markChained(store.jobs, dirty)
@@ -44,16 +58,31 @@ export async function findChains(store: Store, nowMs: number, settledMs = 0): Pr
   }
 }
 
-async function countRange(store: Store, range: MinuteRange, version: number): Promise<void> {
+async function countRange(store: Store, range: MinuteRange, version: number, pauseMs: number): Promise<void> {
   const cells = emptyCells()
-  const parts = Math.max(1, Math.ceil((await recordsIn(store.jobs, range)) / RECORDS_MAX))
-  for (let part = 0; part < parts; part++)
-    for (const trace of await tracesBeginningIn(store.jobs, range, part, parts)) countChain(cells, chainOf(trace))
-  await writeCells(store, range, cells, version)
+  const { looked, weight } = shareOf(await recordsIn(store.jobs, range), (range.until - range.since) / 60_000)
+  for (let part = 0; part < looked; part++) {
+    for (const trace of await tracesBeginningIn(store.jobs, range, part, looked * weight))
+      countChain(cells, chainOf(trace))
+    if (pauseMs > 0) await sleep(pauseMs)
+  }
+  await writeCells(store, range, cells, weight, version)
 }
 
-async function writeCells(store: Store, range: MinuteRange, cells: Cells, version: number): Promise<void> {
+/** How many parts of `looked * weight` are looked at, and how many chains each chain in them stands for. */
+export function shareOf(records: number, minutes: number): { looked: number; weight: number } {
+  const weight = Math.max(1, Math.ceil(records / (minutes * MINUTE_RECORDS_MAX)))
+  return { looked: Math.max(1, Math.ceil(records / weight / RECORDS_MAX)), weight }
+}
+
+async function writeCells(
+  store: Store,
+  range: MinuteRange,
+  cells: Cells,
+  weight: number,
+  version: number,
+): Promise<void> {
   const shapes = [...cells.shapes.values()].map(({ id, calls, tree }) => ({ id, calls, tree: JSON.stringify(tree) }))
   await writeShapes(store.jobs, shapes)
-  await writeChains(store.jobs, range, chainRows(cells), expectationRows(cells), version)
+  await writeChains(store.jobs, range, chainRows(cells, weight), expectationRows(cells, weight), version)
 }

@@ -23,7 +23,7 @@ export const chainsCommand: Command = {
   },
 }
 
-function text({ window, chains, complete, roots, context_lost, left_out }: ChainsAnswer): string {
+function text({ window, chains, complete, roots, context_lost, left_out, weight }: ChainsAnswer): string {
   if (chains === 0) return 'no chains: they are found in spans, and in access logs that carry a traceparent'
   return [
     `${window.since} to ${window.until}: ${chains.toLocaleString('en')} chains, ${share(complete / chains)} complete`,
@@ -43,6 +43,11 @@ function text({ window, chains, complete, roots, context_lost, left_out }: Chain
       ({ service, calls }) =>
         `context lost at ${printable(service)}: none of ${calls.toLocaleString('en')} calls to it led on, though it is known to call others`,
     ),
+    ...(weight > 1
+      ? [
+          `estimated: of minutes with too many to look at all, one of up to ${weight.toLocaleString('en')} was looked at`,
+        ]
+      : []),
     ...(left_out > 0
       ? [`${left_out.toLocaleString('en')} chains are not listed: narrow the window, or give --root`]
       : []),

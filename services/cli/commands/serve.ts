@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Cinch, openCinch } from '../../api/cinch.ts'
+import { openCinch } from '../../api/cinch.ts'
 import { createServer } from '../../api/server.ts'
 import { readOrMakeToken } from '../../api/token.ts'
 import type { KafkaConfig } from '../../collector/receivers/kafka/config.ts'
@@ -22,6 +22,9 @@ const ANALYZE_EVERY_MS = 2000
 
 /** A minute's chains are counted when it has been over for so long: by then most of what belongs to them has come. */
 const CHAINS_SETTLED_MS = 120_000
+const CHAINS_EVERY_MS = 30_000
+/** As long as one part of the search takes: it leaves half of the time to others. */
+const CHAINS_PAUSE_MS = 200
 
 export const serveCommand: Command = {
   name: 'serve',
@@ -81,7 +84,7 @@ async function serve(
     gatherer: { note, quotaBytesPerSecond: quotaOption(args) },
     observe: registry,
     job: (name, work) => registry.job(name, work),
-    chainsSettledMs: CHAINS_SETTLED_MS,
+    chainsPace: { settledMs: CHAINS_SETTLED_MS, pauseMs: CHAINS_PAUSE_MS },
   })
   noteRecovery(cinch.recovered, note)
   const adminToken = readOrMakeToken(join(store.dataDir, 'admin-token'))
@@ -102,7 +105,10 @@ async function serve(
     if (host !== '127.0.0.1' && host !== 'localhost' && host !== '::1')
       note(`listening on ${host} without TLS: put a proxy with TLS in front, and let only it reach this port`)
     print(`Cinch is at ${url}/#token=${adminToken}`)
-    if (roles.has('analyzer')) stops.push(startAnalyzer(cinch, note))
+    if (roles.has('analyzer')) {
+      stops.push(repeated('analysis', () => cinch.analyze(), ANALYZE_EVERY_MS, note))
+      stops.push(repeated('the search for chains', () => cinch.countChains(), CHAINS_EVERY_MS, note))
+    }
     if (roles.has('collector')) stops.push(await startOtlp(cinch, host, { args, print, note }))
     if (roles.has('collector')) stops.push(await startScrapers(cinch, args, note))
     if (roles.has('collector')) stops.push(await startConsuming(cinch, kafka, note))
@@ -126,21 +132,26 @@ async function listen(app: Awaited<ReturnType<typeof createServer>>, host: strin
   })
 }
 
-function startAnalyzer(cinch: Cinch, note: (text: string) => void): () => Promise<void> {
+/** Does `work` again and again. A fault that stays is noted once, not every time. */
+function repeated(
+  name: string,
+  work: () => Promise<void>,
+  everyMs: number,
+  note: (text: string) => void,
+): () => Promise<void> {
   let last = ''
   const timer = setInterval(() => {
-    cinch.analyze().then(
+    work().then(
       () => {
         last = ''
       },
       (error: unknown) => {
         const text = error instanceof Error ? error.message : String(error)
-        // One note for a fault that stays, not one every two seconds.
-        if (text !== last) note(`analysis failed, and will be tried again: ${text}`)
+        if (text !== last) note(`${name} failed, and will be tried again: ${text}`)
         last = text
       },
     )
-  }, ANALYZE_EVERY_MS)
+  }, everyMs)
   return async () => clearInterval(timer)
 }
 

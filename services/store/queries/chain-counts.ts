@@ -21,6 +21,8 @@ export interface ChainRow {
   first_seen: number
   last_seen: number
   samples: string[]
+  /** 1 where every chain was looked at, else how many each of those that were stands for. */
+  weight: number
 }
 
 export interface ExpectationRow extends Expectation {
@@ -123,7 +125,7 @@ export async function chainCounts(
     client,
     `SELECT root_callee, root_method, root_path, shape, gaps, sum(c.chains) AS chains, sum(c.asynchronous) AS asynchronous, sum(c.hops) AS hops,
        max(c.fan_out) AS fan_out, ${iso('min(c.first_seen)')} AS first_seen, ${iso('max(c.last_seen)')} AS last_seen,
-       arraySlice(arraySort(groupUniqArrayArray(10)(c.samples)), 1, 3) AS samples
+       arraySlice(arraySort(groupUniqArrayArray(10)(c.samples)), 1, 3) AS samples, max(c.weight) AS weight
      FROM chain_minute AS c FINAL
      WHERE ${WINDOW} AND c.chains > 0 AND ({root:String} = '' OR position(concat(root_callee, ' ', root_method, ' ', root_path), {root:String}) > 0)
      GROUP BY root_callee, root_method, root_path, shape, gaps
