@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasPrometheus } from './collector/metrics/prometheus.ts'
 import { labBinary } from './lab/setup.ts'
+import { descriptions } from './openapi/setup.ts'
 
 /** Something outside of npm that tests need; without it they are skipped, unless its variable is 1. */
 export interface Requirement {
@@ -54,6 +55,12 @@ export const REQUIREMENTS: Requirement[] = [
     variable: 'CINCH_REQUIRE_PROMETHEUS',
     how: 'apt-get install prometheus; it scrapes, and writes on to Cinch, in a test',
     present: hasPrometheus,
+  },
+  {
+    what: 'descriptions of real APIs',
+    variable: 'CINCH_REQUIRE_OPENAPI',
+    how: 'npm run openapi:setup; path templates are measured against them',
+    present: () => descriptions() !== undefined,
   },
 ]
 

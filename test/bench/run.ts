@@ -10,13 +10,14 @@ import { kafka } from './parts/kafka.ts'
 import { lines } from './parts/lines.ts'
 import { network } from './parts/network.ts'
 import { spans } from './parts/spans.ts'
+import { templates } from './parts/templates.ts'
 
 /**
  * `npm run bench`: the figures of the design, as ratios in one run. Ways take turns, so that a machine whose speed drifts
  * is fair to all; a way's figure is the median of its turns. `--only NAME,…` runs these parts; `--lines`, `--turns` and
  * `--quick` make it smaller.
  */
-const PARTS: Part[] = [lines, spans, network, kafka, graph]
+const PARTS: Part[] = [lines, spans, network, kafka, graph, templates]
 
 const { values: options } = parseArgs({
   options: {

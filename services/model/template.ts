@@ -1,0 +1,67 @@
+/** What a parameter's values look like; `value` where they have no common form. */
+export type ValueKind =
+  | 'int'
+  | 'uuid'
+  | 'hex'
+  | 'date'
+  | 'number'
+  | 'email'
+  | 'encoded'
+  | 'base64'
+  | 'token'
+  | 'key'
+  | 'value'
+
+/** A part of a segment: a name, or a parameter that stands for values of a kind. */
+export type TemplatePart = { literal: string } | { kind: ValueKind }
+
+/** What a template lets in beyond the paths that it was learned from. Each of its parameters also lets in any value that nobody sent yet. */
+export interface Widening {
+  /** Paths that only combine values which were all seen, and that were not seen themselves. 0 for a template without parameters. */
+  combinations: number
+  /** Share of the next requests that are expected on paths nobody has seen yet (Good-Turing: paths seen once, by requests). */
+  unseen: number
+  /** Whether it admits values that were not seen. */
+  open: boolean
+}
+
+/** One operation of a callee, as its paths tell. */
+export interface OperationTemplate {
+  /** Method, named operation if any, and path with `{}` for parameters: `GET /users/{}`. The same as long as its form is. */
+  id: string
+  method: string
+  /** The operation that requests name beside their path (GraphQL, JSON-RPC); else empty. */
+  operation: string
+  /** Parameters carry their kind: `/users/{int}`, `/files/report-{int}.pdf`. */
+  path: string
+  /** By segment; one with several parts mixes names and parameters. */
+  segments: TemplatePart[][]
+  /** Distinct paths that it covers, and their requests. */
+  paths: number
+  requests: number
+  /** Who made them. */
+  callers: string[]
+  widening: Widening
+  /** Why Istio's path template cannot say just this; empty when it can. */
+  istio: string
+  /** Raised when its parameters' kinds or fixed parts change; `since` is the version of the callee's templates that it came with. */
+  version: number
+  since: number
+}
+
+/** A person's word on one position of the tree, which outlasts all traffic. */
+export interface Pin {
+  /** `merge`: all values at `/regions/{}` are one parameter. `split`: `/users/me` is a name of its own. */
+  kind: 'merge' | 'split'
+  /** The path up to the position, parameters before it as `{}`. */
+  at: string
+  /** Only for this method; all when left out. */
+  method?: string
+}
+
+/** What became of a template between two versions; `from` are the earlier ones that covered its paths. */
+export interface TemplateChange {
+  change: 'new' | 'changed' | 'gone'
+  id: string
+  from: string[]
+}
