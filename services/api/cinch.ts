@@ -10,6 +10,7 @@ import { nameCalls } from '../analyzer/graph/calls.ts'
 import { buildGraph } from '../analyzer/graph/graph.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
 import { createParties } from '../analyzer/graph/parties.ts'
+import { withTemplates } from '../analyzer/graph/templates.ts'
 import { countMetrics } from '../analyzer/metrics/count.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
 import { type Committer, createCommitter, type Recovery } from '../collector/commit.ts'
@@ -199,8 +200,12 @@ function questions(
     return { window, inventory, parties, calls: nameCalls(rows, parties) }
   }
   const operations = async (asked: AskedWindow) => {
-    const { window, inventory, parties, calls } = await named(asked, (range) => operationRows(store.reads, range))
-    return { window, inventory, parties, operations: observedOperations(calls.calls), calls }
+    return await named(asked, (range) => operationRows(store.reads, range))
+  }
+  // What people and policies are told; replay decides on what was observed.
+  const templated = async (asked: AskedWindow) => {
+    const { calls, ...found } = await operations(asked)
+    return { ...found, calls: { ...calls, calls: withTemplates(calls.calls) } }
   }
   const edges = async (asked: AskedWindow) => {
     const { window, parties, calls } = await named(asked, (range) => edgeRows(store.reads, range))
@@ -209,21 +214,21 @@ function questions(
   return {
     sources: createFreshness(store),
     graph: async (asked) => {
-      const { window, parties, calls } = await operations(asked)
+      const { window, parties, calls } = await templated(asked)
       return await withMetricEdges(store, buildGraph(window, calls), parties)
     },
     edges,
     operations: async (asked) => {
-      const { window, operations: observed } = await operations(asked)
-      return { window, operations: observed }
+      const { window, calls } = await templated(asked)
+      return { window, operations: observedOperations(calls.calls) }
     },
     generate: async ({ target, window: asked, ...options }) => {
-      const { window, inventory, operations: observed } = await operations(asked)
-      return generate(observed, inventory, targetById(target), { ...options, window })
+      const { window, inventory, calls } = await templated(asked)
+      return generate(observedOperations(calls.calls), inventory, targetById(target), { ...options, window })
     },
     replay: async (files, asked) => {
-      const { window, inventory, operations: observed } = await operations(asked)
-      return replay(files, observed, { inventory, assumed: readAssumed(files), window })
+      const { window, inventory, calls } = await operations(asked)
+      return replay(files, observedOperations(calls.calls), { inventory, assumed: readAssumed(files), window })
     },
     rejects: async (source, limit) => {
       const id = source === '' ? '' : findSource(source).id

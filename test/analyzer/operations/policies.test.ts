@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { generate } from '../../../policy-gen/generate.ts'
+import { replay } from '../../../policy-gen/replay/replay.ts'
+import { targetById } from '../../../policy-gen/targets/index.ts'
+import type { Call } from '../../../services/analyzer/graph/calls.ts'
+import { observedOperations } from '../../../services/analyzer/graph/operations.ts'
+import { withTemplates } from '../../../services/analyzer/graph/templates.ts'
+import { EMPTY_INVENTORY } from '../../../services/model/inventory.ts'
+import { PATH_FLAGS, type PathFlag } from '../../../services/model/operation.ts'
+import type { OperationRow } from '../../../services/store/queries/rollups.ts'
+import { values } from './cases.ts'
+
+const WINDOW = { since: '2026-11-20T00:00:00Z', until: '2026-11-21T00:00:00Z' }
+const RULES = { principalRule: 'cluster.local/ns/{namespace}/sa/{workload}', selectorRule: 'app={workload}' }
+
+function call(
+  caller: string,
+  method: string,
+  shape: string,
+  flags: PathFlag[] = [],
+  counts = { requests: 1, denied: 0 },
+) {
+  const node = (name: string) => ({
+    ...{ id: `shop/${name}`, kind: 'workload' as const, name, namespace: 'shop', workload: name },
+    ...{ cluster: 'c1', principal: `cluster.local/ns/shop/sa/${name}` },
+  })
+  const row: OperationRow = {
+    ...{ cluster: 'c1', destination_namespace: 'shop', destination_workload: 'users', destination_service: 'users' },
+    ...{
+      destination_principal: 'cluster.local/ns/shop/sa/users',
+      destination_address: '::',
+      destination_kind: 'internal',
+    },
+    ...{ source_cluster: 'c1', source_namespace: 'shop', source_workload: caller, source_address: '::' },
+    ...{ source_principal: `cluster.local/ns/shop/sa/${caller}`, source_evidence: 'verified', reporter: 'destination' },
+    ...{ unpaired: '', service_port: 80, workload_port: 8080, protocol: 'http', mtls: 'yes', days: 1 },
+    ...{ first_seen: WINDOW.since, last_seen: WINDOW.since, method, shape, ...counts },
+    path_flags: flags.reduce((bits, flag) => bits | (1 << PATH_FLAGS.indexOf(flag)), 0),
+  }
+  return { row, source: node(caller), destination: node('users') } satisfies Call<OperationRow>
+}
+
+const people = values('user', 40)
+const CALLS = [
+  ...people.map((user) => call('web', 'GET', `/users/${user}`)),
+  ...people.slice(0, 9).map((user) => call('admin', 'DELETE', `/users/${user}`)),
+  call('web', 'GET', '/users/me', [], { requests: 90, denied: 0 }),
+  call('job', 'GET', `/users/${people[0]}`, [], { requests: 2, denied: 0 }),
+  ...people.slice(1, 9).map((user) => call('job', 'GET', `/users/${user}`, [], { requests: 0, denied: 3 })),
+  ...people.map((user) => call('web', 'GET', `/files/${user}.pdf`)),
+  ...people.map((user) => call('web', 'GET', `/keys/${user}==`, ['equals'])),
+  ...people.map((user) => call('web', 'GET', `/odd/${user}[0]`)),
+  ...people.map((user) => call('web', 'GET', `/bad/${user}"`, ['unusual'])),
+  ...people.map((user) => call('web', 'GET', `//twice/${user}`, ['double_slash'])),
+  call('web', 'GET', '/routes/{name}', ['route'], { requests: 50, denied: 0 }),
+]
+const pathsOf = (calls: readonly Call<OperationRow>[], caller: string) =>
+  new Set(calls.filter(({ source }) => source.workload === caller).map(({ row }) => `${row.method} ${row.shape}`))
+
+test('calls have the templates of their paths; one that was used for one path stays as it was', () => {
+  const calls = withTemplates(CALLS)
+  expect(calls).toHaveLength(CALLS.length)
+  const web = pathsOf(calls, 'web')
+  for (const path of ['/users/{value}', '/users/me', '/files/{value}.pdf', '/routes/{name}'])
+    expect(web).toContain(`GET ${path}`)
+  expect(pathsOf(calls, 'admin')).toEqual(new Set(['DELETE /users/{value}']))
+  // Denied requests earn nothing, so of the paths of the job only one counts.
+  expect(pathsOf(calls, 'job')).not.toContain('GET /users/{value}')
+  expect(web).toContain(`GET /odd/${people[0]}[0]`)
+})
+
+test('policies made of templates serve every request that was observed, path by path, and no other caller', () => {
+  const { files, report } = generate(observedOperations(withTemplates(CALLS)), EMPTY_INVENTORY, targetById('istio'), {
+    ...RULES,
+    window: WINDOW,
+  })
+  // Three kinds of path have no template; of the web's others five operations are left, and one each of the others'.
+  expect(report.permissions).toHaveLength(3 * people.length + 5 + 1 + 1)
+  const assumed = { principal: RULES.principalRule, selector: RULES.selectorRule }
+  const result = replay(files, observedOperations(CALLS), { inventory: EMPTY_INVENTORY, window: WINDOW, assumed })
+  expect(result.newly_denied).toEqual([])
+  expect(result.newly_allowed).toEqual([])
+  expect(result.uncertain).toEqual([])
+  expect(result.still_denied).toBe(8 * 3)
+})
