@@ -6,10 +6,9 @@ import { targetById } from '../../policy-gen/targets/index.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import type { ChainAnswer } from '../analyzer/chains/describe.ts'
 import { findChains, type Pace } from '../analyzer/chains/find.ts'
-import { nameCalls } from '../analyzer/graph/calls.ts'
 import { buildGraph } from '../analyzer/graph/graph.ts'
+import { observe } from '../analyzer/graph/observed.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
-import { createParties } from '../analyzer/graph/parties.ts'
 import { withTemplates } from '../analyzer/graph/templates.ts'
 import { countMetrics } from '../analyzer/metrics/count.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
@@ -32,7 +31,7 @@ import type { ReplayResult } from '../model/replay.ts'
 import { migrate } from '../store/migrate.ts'
 import { readInventory } from '../store/queries/inventory.ts'
 import { rejectReasons, rejects } from '../store/queries/rejects.ts'
-import { edgeRows, operationRows, storedWindow, type Window } from '../store/queries/rollups.ts'
+import { edgeHours, edgeRows, operationRows, storedWindow, type Window } from '../store/queries/rollups.ts'
 import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
@@ -190,17 +189,15 @@ function questions(
   Cinch,
   'migrated' | 'recovered' | 'analyze' | 'countChains' | 'senders' | 'observe' | 'follow' | 'kafka' | Ingestion
 > {
-  const named = async <Row extends Parameters<typeof nameCalls>[0][number]>(
-    asked: AskedWindow,
-    rowsOf: (window: Window) => Promise<Row[]>,
-  ) => {
+  const observed = async (asked: AskedWindow) => {
     const window = resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))
-    const [rows, inventory] = await Promise.all([rowsOf(window), readInventory(store.reads)])
-    const parties = createParties(rows, inventory)
-    return { window, inventory, parties, calls: nameCalls(rows, parties) }
+    const [rows, inventory] = await Promise.all([edgeRows(store.reads, window), readInventory(store.reads)])
+    const found = await observe(rows, inventory, (some) => edgeHours(store.reads, window, some))
+    return { window, inventory, ...found }
   }
   const operations = async (asked: AskedWindow) => {
-    return await named(asked, (range) => operationRows(store.reads, range))
+    const { window, inventory, parties, partial, operations: of } = await observed(asked)
+    return { window, inventory, parties, calls: of(await operationRows(store.reads, window, partial)) }
   }
   // What people and policies are told; replay decides on what was observed.
   const templated = async (asked: AskedWindow) => {
@@ -208,8 +205,8 @@ function questions(
     return { ...found, calls: { ...calls, calls: withTemplates(calls.calls) } }
   }
   const edges = async (asked: AskedWindow) => {
-    const { window, parties, calls } = await named(asked, (range) => edgeRows(store.reads, range))
-    return await withMetricEdges(store, buildGraph(window, calls), parties)
+    const { window, parties, calls, unattributed } = await observed(asked)
+    return await withMetricEdges(store, buildGraph(window, { calls, unattributed }), parties)
   }
   return {
     sources: createFreshness(store),

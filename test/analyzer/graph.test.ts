@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { nameCalls } from '../../services/analyzer/graph/calls.ts'
+import { callsOf, createNaming } from '../../services/analyzer/graph/calls.ts'
+import { chooseHops } from '../../services/analyzer/graph/choice.ts'
 import { buildGraph } from '../../services/analyzer/graph/graph.ts'
-import { createParties } from '../../services/analyzer/graph/parties.ts'
 import { EMPTY_INVENTORY, type Inventory, type Workload } from '../../services/model/inventory.ts'
-import type { EdgeRow, OperationRow } from '../../services/store/queries/rollups.ts'
+import type { OperationRow, UsageRow } from '../../services/store/queries/rollups.ts'
 
-const NOTHING: EdgeRow = {
+const NOTHING: UsageRow = {
+  edge: '',
+  source_format: 'istio-json',
+  sender: 'operator',
+  enforcement_point: 'sidecar',
+  mark: 0,
+  active: 1,
   cluster: '',
   destination_namespace: '',
   destination_workload: '',
@@ -74,9 +80,13 @@ function inventoryOf(...workloads: Workload[]): Inventory {
 }
 
 const WINDOW = { since: '2026-01-01T00:00:00Z', until: '2026-01-02T00:00:00Z' }
-const graphOf = (rows: EdgeRow[], inventory: Inventory = EMPTY_INVENTORY) =>
-  buildGraph(WINDOW, nameCalls(rows, createParties(rows, inventory)))
-const edgesOf = (rows: EdgeRow[], inventory?: Inventory) =>
+function hopsOf(rows: UsageRow[], inventory: Inventory) {
+  const naming = createNaming(rows, inventory)
+  return rows.flatMap((row) => naming(row))
+}
+const graphOf = (rows: UsageRow[], inventory: Inventory = EMPTY_INVENTORY) =>
+  buildGraph(WINDOW, callsOf(chooseHops(hopsOf(rows, inventory)).kept))
+const edgesOf = (rows: UsageRow[], inventory?: Inventory) =>
   graphOf(rows, inventory).edges.map(({ source, destination, requests, reporter }) => ({
     source,
     destination,

@@ -1,7 +1,8 @@
-import { EVIDENCE, REPORTER } from '../../model/evidence.ts'
 import type { GraphNode, Unattributed } from '../../model/graph.ts'
-import type { EdgeRow } from '../../store/queries/rollups.ts'
-import type { Parties } from './parties.ts'
+import type { Inventory } from '../../model/inventory.ts'
+import type { EdgeRow, UsageRow } from '../../store/queries/rollups.ts'
+import { createKeys } from './keys.ts'
+import { createParties, type Parties } from './parties.ts'
 
 /** A rollup's row whose ends have names. */
 export interface Call<Row extends EdgeRow> {
@@ -15,30 +16,83 @@ export interface Calls<Row extends EdgeRow> {
   unattributed: Unattributed[]
 }
 
-/**
- * Names the rows' ends, and keeps one reporter's view of each pair: a call that both proxies, a gateway and a span saw
- * counts once, by the strongest that saw it.
- */
-export function nameCalls<Row extends EdgeRow>(rows: readonly Row[], parties: Parties): Calls<Row> {
+/** A row as one reporter's word on one hop, before it is decided whose word counts. */
+export interface Hop<Row extends EdgeRow> {
+  row: Row
+  /** Undefined where nobody named the caller and no address tells. */
+  source: GraphNode | undefined
+  destination: GraphNode
+  /** Of the two that a gateway's line tells of, the one behind it. */
+  isBehind: boolean
+  /** Equal for hops between the same two parties, whatever reporters and channels call these. */
+  pair: string
+  /** Equal for hops that the same workload's proxy told of. */
+  observer: string
+}
+
+/** Names the hops of rows; `rows` that it is prepared with tell of parties and of who reports. */
+export type Naming = <Row extends UsageRow>(row: Row) => Hop<Row>[]
+
+export function createNaming(rows: readonly UsageRow[], inventory: Inventory): Naming & { parties: Parties } {
+  const parties = createParties(rows, inventory)
+  const keys = createKeys(rows, inventory)
+  const gateways = rows.filter((row) => parties.gateway(row) !== undefined).map(keys.gateway)
+  const callees = rows.filter(({ reporter }) => reporter === 'destination').map(keys.callee)
+  const seenByCallee = new Set([...callees, ...gateways])
+  const seen = new Set([...gateways, ...rows.filter(({ reporter }) => reporter !== 'span').map(keys.callee)])
+
+  const hop = <Row extends UsageRow>(row: Row, caller: string, callee: string, destination: GraphNode): Hop<Row> => ({
+    row,
+    source: row.unpaired === '' ? parties.source(row) : undefined,
+    destination,
+    isBehind: false,
+    pair: JSON.stringify([row.unpaired === '' ? caller : row.unpaired, callee]),
+    observer: row.reporter === 'source' ? caller : callee,
+  })
+  const naming = <Row extends UsageRow>(row: Row): Hop<Row>[] => {
+    const callee = keys.callee(row)
+    const again = row.destination_kind === 'internal' && seenByCallee.has(callee)
+    // Whoever logged it between, the callee's line tells of the same call: of a line that does not say who called nothing is left,
+    // of a gateway's line the call to the gateway itself. And a span whose caller is unknown tells nothing new of a callee that
+    // others tell of.
+    if (again && row.source_evidence === 'none' && (row.reporter === 'source' || row.reporter === 'flow')) return []
+    if (row.unpaired !== '' && seen.has(callee)) return []
+    const gateway = parties.gateway(row)
+    const isBetween = gateway && (again || row.enforcement_point === 'gateway')
+    if (!isBetween) return [hop(row, keys.caller(row), callee, parties.destination(row))]
+    const before = hop({ ...row, service_port: 0, workload_port: 0 }, keys.caller(row), keys.gateway(row), gateway)
+    return again || row.requests === 0 ? [before] : [before, behind(row, gateway)]
+  }
+  /** What the gateway itself sent to a callee that does not report: as a caller's sidecar tells it, with what was not refused. */
+  const behind = <Row extends UsageRow>(row: Row, gateway: GraphNode): Hop<Row> => {
+    const own: Row = {
+      ...row,
+      reporter: 'source',
+      source_evidence: gateway.kind === 'address' ? 'none' : 'address',
+      source_cluster: row.cluster,
+      source_namespace: gateway.namespace,
+      source_workload: gateway.workload,
+      source_principal: gateway.principal,
+      source_address: row.destination_address,
+      destination_principal: '',
+      destination_workload: '',
+      denied: 0,
+    }
+    const told = hop(own, keys.gateway(row), keys.callee(row), parties.destination(own))
+    return { ...told, source: gateway, isBehind: true }
+  }
+  return Object.assign(naming, { parties })
+}
+
+/** The hops that count, and those whose caller nobody named. */
+export function callsOf<Row extends EdgeRow>(hops: readonly Hop<Row>[]): Calls<Row> {
   const unattributed = new Map<string, Unattributed>()
   const calls: Call<Row>[] = []
-  const seenByCallee = new Set(
-    rows.filter((row) => row.reporter === 'destination').map((row) => parties.destination(row).id),
-  )
-  for (const seen of rows) {
-    const callee = parties.destination(seen)
-    // Whoever logged it between, the callee's line tells of the same call: of a caller's own line that does not say who it
-    // is nothing is left, of a gateway's line the call to the gateway itself.
-    const again = seen.destination_kind === 'internal' && seenByCallee.has(callee.id)
-    if (again && seen.reporter === 'source' && seen.source_evidence === 'none') continue
-    const gateway = again ? parties.gateway(seen) : undefined
-    const destination = gateway ?? callee
-    const row = gateway ? { ...seen, service_port: 0, workload_port: 0 } : seen
-    const source = row.unpaired === '' ? parties.source(row) : undefined
+  for (const { row, source, destination } of hops) {
     if (source) calls.push({ row, source, destination })
     else count(unattributed, destination.id, row)
   }
-  return { calls: strongestReporters(calls), unattributed: [...unattributed.values()] }
+  return { calls, unattributed: [...unattributed.values()] }
 }
 
 function count(unattributed: Map<string, Unattributed>, destination: string, row: EdgeRow): void {
@@ -47,16 +101,4 @@ function count(unattributed: Map<string, Unattributed>, destination: string, row
   const entry = unattributed.get(key) ?? { destination, reason, requests: 0 }
   entry.requests += row.requests + row.denied
   unattributed.set(key, entry)
-}
-
-const strength = (row: EdgeRow) => EVIDENCE[row.source_evidence] * 10 + REPORTER[row.reporter]
-
-function strongestReporters<Row extends EdgeRow>(calls: Call<Row>[]): Call<Row>[] {
-  const pair = (call: Call<Row>) => JSON.stringify([call.source.id, call.destination.id])
-  const strongest = new Map<string, EdgeRow>()
-  for (const call of calls) {
-    const best = strongest.get(pair(call))
-    if (!best || strength(call.row) > strength(best)) strongest.set(pair(call), call.row)
-  }
-  return calls.filter((call) => call.row.reporter === strongest.get(pair(call))?.reporter)
 }

@@ -38,7 +38,30 @@ export interface EdgeRow {
   last_seen: string
 }
 
-export interface OperationRow extends EdgeRow {
+/** An edge as one channel told of it: in one format, by one sender. */
+export interface UsageRow extends EdgeRow {
+  /** The id of what the edge is, of 32 hexadecimal digits. */
+  edge: string
+  source_format: string
+  sender: string
+  /** `gateway`: an Envoy between two hops, each with an identity of its own. */
+  enforcement_point: string
+  /** The least of its requests' marks: two channels that told of the same requests have it in common. 0 is not known. */
+  mark: number
+  /** When it was used: a bit for each hour of the window, of a longer one for each of so many equal parts. */
+  active: number
+}
+
+/** The usage of an edge in one hour. */
+export interface HourRow extends Pick<UsageRow, 'edge' | 'requests' | 'denied' | 'first_seen' | 'last_seen' | 'mark'> {
+  /** ISO 8601, UTC. */
+  hour: string
+}
+
+/** Hours that count, by the edge. */
+export type KeptHours = Map<string, string[]>
+
+export interface OperationRow extends UsageRow {
   method: string
   shape: string
   path_flags: number
@@ -46,14 +69,24 @@ export interface OperationRow extends EdgeRow {
 }
 
 const ENDS = `cluster, destination_namespace, destination_workload, destination_service, destination_principal, destination_address, destination_kind,
-  source_cluster, source_namespace, source_workload, source_principal, source_address, source_evidence, reporter, service_port, workload_port, protocol, mtls`
+  source_cluster, source_namespace, source_workload, source_principal, source_address, source_evidence, reporter, service_port, workload_port, protocol, mtls,
+  lower(hex(usage.edge)) AS edge, source_format, sender, enforcement_point, mark, active`
+
+/** Whether something was used, in a window of so many hours or parts: JSON keeps 53 bits. */
+const PARTS_MAX = 52
+const part = (hour: string, bits = '1') =>
+  `bitShiftLeft(toUInt64(${bits}), least(intDiv(toUnixTimestamp(${hour}) - toUnixTimestamp({since:DateTime('UTC')}), {part_s:UInt32}), ${PARTS_MAX}))`
+
+const SPAN_EDGE = `sipHash128(cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, toInt8(protocol))`
 
 const SPAN_ENDS = `cluster, destination_namespace, destination_workload, '' AS destination_service, '' AS destination_principal, toIPv6('::') AS destination_address, 'internal' AS destination_kind,
   source_cluster, source_namespace, source_workload, '' AS source_principal, toIPv6('::') AS source_address, if(source_workload = '', 'none', 'claimed') AS source_evidence, 'span' AS reporter,
-  0 AS service_port, 0 AS workload_port, protocol, 'unknown' AS mtls`
+  0 AS service_port, 0 AS workload_port, protocol, 'unknown' AS mtls,
+  lower(hex(${SPAN_EDGE})) AS edge,
+  'otlp-traces' AS source_format, '' AS sender, 'none' AS enforcement_point, 0 AS mark, groupBitOr(${part('toStartOfHour(minute)')}) AS active`
 
 const SUMS =
-  'sum(r.requests) AS requests, sum(r.denied) AS denied, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen'
+  'sum(r.requests) AS requests, sum(r.denied) AS denied, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen, min(r.mark) AS mark'
 const SUMMED = `requests, denied, ${iso('first_seen')} AS first_seen, ${iso('last_seen')} AS last_seen`
 const SPAN_SUMS = `sum(c.requests) AS requests, 0 AS denied, ${iso('min(c.first_seen)')} AS first_seen, ${iso('max(c.last_seen)')} AS last_seen`
 
@@ -68,20 +101,29 @@ const withEnds = (usage: string) => `(${usage}) AS usage ANY LEFT JOIN edge ON e
 
 /** The window's whole days by the day, and the hours before and behind them. */
 const EDGE_USAGE = `
-  SELECT edge, ${SUMS} FROM (
-    SELECT edge, requests, denied, first_seen, last_seen FROM edge_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date}
+  SELECT edge, ${SUMS}, groupBitOr(active) AS active FROM (
+    SELECT edge, requests, denied, first_seen, last_seen, mark, ${part("toDateTime(day, 'UTC')", 'if({part_s:UInt32} = 3600, hours, 1)')} AS active
+    FROM edge_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date}
     UNION ALL
-    SELECT edge, requests, denied, first_seen, last_seen FROM edge_usage_hour
+    SELECT edge, requests, denied, first_seen, last_seen, mark, ${part('hour')} AS active FROM edge_usage_hour
     WHERE hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
   ) AS r GROUP BY edge`
 
-const OPERATION_USAGE = `
-  SELECT edge, method, shape, path_flags, uniqExact(toDate(hour)) AS days, ${SUMS} FROM operation_usage AS r WHERE ${within('hour')}
+/** Of edges of which only some hours count, those. */
+const keptOnly = (isPartial: boolean, edge: string, hour: string) =>
+  isPartial
+    ? `AND (${edge} NOT IN (SELECT unhex(arrayJoin({partial:Array(String)}))) OR (${edge}, ${hour}) IN (
+         SELECT unhex(kept.1), parseDateTimeBestEffort(kept.2, 'UTC') FROM (SELECT arrayJoin(arrayZip({edges:Array(String)}, {hours:Array(String)})) AS kept)))`
+    : ''
+
+const operationUsage = (isPartial: boolean) => `
+  SELECT edge, method, shape, path_flags, uniqExact(toDate(hour)) AS days, ${SUMS}, 0 AS active FROM operation_usage AS r
+  WHERE ${within('hour')} ${keptOnly(isPartial, 'edge', 'hour')}
   GROUP BY edge, method, shape, path_flags`
 
 /** The edges of a window: reads the rollups only, whole days by the day, so its cost grows neither with requests nor with hours. */
-export async function edgeRows(client: ClickHouseClient, window: Window): Promise<EdgeRow[]> {
-  return await query<EdgeRow>(
+export async function edgeRows(client: ClickHouseClient, window: Window): Promise<UsageRow[]> {
+  return await query<UsageRow>(
     client,
     `SELECT ${ENDS}, '' AS unpaired, ${SUMMED} FROM ${withEnds(EDGE_USAGE)}
      UNION ALL
@@ -91,15 +133,41 @@ export async function edgeRows(client: ClickHouseClient, window: Window): Promis
   )
 }
 
-/** The operations of a window, with the edges that they are on. */
-export async function operationRows(client: ClickHouseClient, window: Window): Promise<OperationRow[]> {
+/** The usage of some edges by the hour. */
+export async function edgeHours(client: ClickHouseClient, window: Window, edges: string[]): Promise<HourRow[]> {
+  const asked = '(SELECT unhex(arrayJoin({edges:Array(String)})))'
+  return await query<HourRow>(
+    client,
+    `SELECT lower(hex(edge)) AS edge, formatDateTime(hour, '%FT%TZ') AS hour, ${SUMMED}, mark FROM (
+       SELECT edge, hour, ${SUMS} FROM edge_usage_hour AS r WHERE ${within('hour')} AND edge IN ${asked} GROUP BY edge, hour)
+     UNION ALL
+     SELECT lower(hex(${SPAN_EDGE})) AS edge, formatDateTime(toStartOfHour(minute), '%FT%TZ') AS hour, ${SPAN_SUMS}, 0 AS mark FROM span_call AS c FINAL
+     WHERE ${within('minute')} AND ${SPAN_EDGE} IN ${asked} GROUP BY edge, hour HAVING requests > 0`,
+    { ...bounds(window), edges },
+  )
+}
+
+/** The operations of a window, with the edges that they are on; of the edges of `partial` those of the given hours. */
+export async function operationRows(
+  client: ClickHouseClient,
+  window: Window,
+  partial: KeptHours = new Map(),
+): Promise<OperationRow[]> {
+  const kept = [...partial].flatMap(([edge, hours]) => hours.map((hour) => ({ edge, hour })))
+  const isPartial = kept.length > 0
+  const hours = {
+    partial: [...partial.keys()],
+    edges: kept.map(({ edge }) => edge),
+    hours: kept.map(({ hour }) => hour),
+  }
   return await query<OperationRow>(
     client,
-    `SELECT ${ENDS}, '' AS unpaired, method, shape, path_flags, days, ${SUMMED} FROM ${withEnds(OPERATION_USAGE)}
+    `SELECT ${ENDS}, '' AS unpaired, method, shape, path_flags, days, ${SUMMED} FROM ${withEnds(operationUsage(isPartial))}
      UNION ALL
-     SELECT ${SPAN_ENDS}, unpaired, method, shape, path_flags, uniqExact(toDate(minute)) AS days, ${SPAN_SUMS} FROM span_call AS c FINAL WHERE ${within('minute')}
+     SELECT ${SPAN_ENDS}, unpaired, method, shape, path_flags, uniqExact(toDate(minute)) AS days, ${SPAN_SUMS} FROM span_call AS c FINAL
+     WHERE ${within('minute')} ${keptOnly(isPartial, SPAN_EDGE, 'toStartOfHour(minute)')}
      GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol, method, shape, path_flags HAVING requests > 0`,
-    bounds(window),
+    { ...bounds(window), ...(isPartial ? hours : {}) },
   )
 }
 
@@ -120,10 +188,13 @@ export async function storedWindow(client: ClickHouseClient): Promise<Window | u
 /** As `2026-11-22 10:00:00`: of seconds since 1970 the engine reads no fewer than five digits, and an empty store's window begins with 0. */
 const text = (time: string | number) => new Date(time).toISOString().slice(0, 19).replace('T', ' ')
 
-function bounds(window: Window): { since: string; until: string } {
-  return { since: text(window.since), until: text(window.until) }
+function bounds(window: Window): { since: string; until: string; part_s: number } {
+  const seconds = (Date.parse(window.until) - Date.parse(window.since)) / 1000
+  const part_s = seconds <= PARTS_MAX * HOUR_S ? HOUR_S : Math.ceil(seconds / PARTS_MAX)
+  return { since: text(window.since), until: text(window.until), part_s }
 }
 
+const HOUR_S = 3600
 const DAY_MS = 86_400_000
 
 /** The whole UTC days of a window, half-open, and where the hours before them end and those behind them start; no days where it holds none. */

@@ -1,6 +1,6 @@
 import { accessLogs, ISTIO_TEXT, type LogPaths, RECOMMENDED_JSON } from '../log-formats.ts'
 import { clusterTo } from './parts.ts'
-import type { Workload } from './world.ts'
+import type { Cluster, Workload } from './world.ts'
 
 /** Where every Envoy of the mesh reports to besides its files; what is left out is not reported. Each is `host:port`. */
 export interface Reporting {
@@ -8,6 +8,8 @@ export interface Reporting {
   als?: string
   /** OpenTelemetry over gRPC: access logs and traces. */
   otlpGrpc?: string
+  /** Bearer tokens that the Envoys of each cluster show there. */
+  tokens?: Record<Cluster, string>
 }
 
 const LOGGERS = 'type.googleapis.com/envoy.extensions.access_loggers'
@@ -34,11 +36,24 @@ export function resourceOf(workload: Workload) {
 export function loggers(kind: 'http' | 'tcp', workload: Workload, paths: LogPaths, reporting: Reporting) {
   // A file has one line a call: what Envoy says of a stream that still runs goes to the access log service only.
   const ends = { log_type_filter: { types: ['DownstreamStart', 'DownstreamPeriodic'], exclude: true } }
+  const service = (cluster: string) => grpcService(cluster, workload, reporting)
   const files = accessLogs(paths).map((logger) => (kind === 'http' ? { ...logger, filter: ends } : logger))
-  return [...files, ...(reporting.als ? [grpcLogger(kind)] : []), ...(reporting.otlpGrpc ? [otelLogger(workload)] : [])]
+  return [
+    ...files,
+    ...(reporting.als ? [grpcLogger(kind, service('als'))] : []),
+    ...(reporting.otlpGrpc ? [otelLogger(workload, service('otel'))] : []),
+  ]
 }
 
-function grpcLogger(kind: 'http' | 'tcp') {
+/** A collector as Envoy calls it, with the token of the workload's cluster. */
+function grpcService(cluster_name: string, { cluster }: Workload, { tokens }: Reporting) {
+  const authorization = tokens && { key: 'authorization', value: `Bearer ${tokens[cluster]}` }
+  return { envoy_grpc: { cluster_name }, ...(authorization && { initial_metadata: [authorization] }) }
+}
+
+type GrpcService = ReturnType<typeof grpcService>
+
+function grpcLogger(kind: 'http' | 'tcp', grpc_service: GrpcService) {
   const config = kind === 'http' ? 'HttpGrpcAccessLogConfig' : 'TcpGrpcAccessLogConfig'
   return {
     name: `envoy.access_loggers.${kind}_grpc`,
@@ -47,7 +62,7 @@ function grpcLogger(kind: 'http' | 'tcp') {
       common_config: {
         log_name: `${kind}_envoy_accesslog`,
         transport_api_version: 'V3',
-        grpc_service: { envoy_grpc: { cluster_name: 'als' } },
+        grpc_service,
         buffer_flush_interval: '0.1s',
         custom_tags: ALS_TAGS.map((tag) => ({ tag, value: RECOMMENDED_JSON[tag] })),
       },
@@ -57,7 +72,7 @@ function grpcLogger(kind: 'http' | 'tcp') {
 }
 
 /** The text line as the body, as Istio's provider does it, and the recommended keys as attributes. */
-function otelLogger(workload: Workload) {
+function otelLogger(workload: Workload, grpc_service: GrpcService) {
   const ends = { log_type_filter: { types: ['DownstreamStart', 'DownstreamPeriodic'], exclude: true } }
   const values = Object.entries(RECOMMENDED_JSON).map(([key, format]) =>
     typeof format === 'string'
@@ -70,7 +85,7 @@ function otelLogger(workload: Workload) {
     typed_config: {
       '@type': `${LOGGERS}.open_telemetry.v3.OpenTelemetryAccessLogConfig`,
       log_name: 'otel_envoy_accesslog',
-      grpc_service: { envoy_grpc: { cluster_name: 'otel' } },
+      grpc_service,
       buffer_flush_interval: '0.1s',
       disable_builtin_labels: true,
       resource_attributes: resourceOf(workload),
@@ -98,7 +113,7 @@ export function tracing(workload: Workload, reporting: Reporting) {
         name: 'envoy.tracers.opentelemetry',
         typed_config: {
           '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig',
-          grpc_service: { envoy_grpc: { cluster_name: 'otel' }, timeout: '1s' },
+          grpc_service: { ...grpcService('otel', workload, reporting), timeout: '1s' },
           service_name: `${workload.labels['app']}.${workload.namespace}`,
         },
       },

@@ -125,6 +125,9 @@ export function truthGraph(records: readonly TruthRecord[]): TruthEdge[] {
 
 const keyOf = ({ source, destination, protocol }: TruthEdge) => `${source} ${destination} ${protocol}`
 
+/** What a listener refuses before anything of a request is read. */
+const CONNECTION = { protocol: 'tcp', method: '', template: '' } as const
+
 /** The hop to the first gateway, which the caller made itself, and the refused last one, which no application saw. */
 function hopsOfCaller(sent: Sent): Hop[] {
   const [gateway] = sent.via
@@ -132,9 +135,9 @@ function hopsOfCaller(sent: Sent): Hop[] {
   const first = gateway
     ? [{ source: sent.caller, destination: gateway, of: sent, denied: sent.refused_by === 'gateway' }]
     : []
-  const refused =
-    sent.refused_by === 'callee' ? [{ source: last, destination: sent.callee, of: sent, denied: true }] : []
-  return [...first, ...refused]
+  const isRefused = sent.refused_by === 'callee' || sent.refused_by === 'listener'
+  const of = sent.refused_by === 'listener' ? CONNECTION : sent
+  return [...first, ...(isRefused ? [{ source: last, destination: sent.callee, of, denied: true }] : [])]
 }
 
 const hopOfCallee = (received: Received): Hop => ({

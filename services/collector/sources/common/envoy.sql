@@ -37,7 +37,8 @@ SELECT
     position(service, '.') > 0, splitByChar('.', service)[2],
     local_namespace) AS destination_namespace,
   cluster AS destination_cluster, service AS destination_service,
-  toIPv6OrDefault(if(reporter = 'destination', downstream_local_host, {host:upstream_host})) AS destination_address,
+  -- Of a gateway that names the service behind it, workload, principal and address are its own: the line tells of two hops.
+  toIPv6OrDefault(if(reporter = 'destination' OR (reporter = 'gateway' AND service != ''), downstream_local_host, {host:upstream_host})) AS destination_address,
   multiIf(
     side = 'outbound' OR side = 'inbound-vip', cluster_port,
     side = 'egress', {port:upstream_host},
@@ -76,7 +77,10 @@ SELECT
   if(flags_text = '-', '', flags_text) AS response_flags,
   duration * 1000 AS duration_us, bytes_received AS bytes_in, bytes_sent AS bytes_out,
   claims.2 AS user_issuer, claims.1 AS user_subject, claims.3 AS user_groups, claims.4 AS acr, claims.5 AS amr, toDateTime(claims.6, 'UTC') AS auth_time,
-  toIPv6OrDefault(multiIf(length(x_forwarded_for) > 1, trimBoth(splitByChar(',', x_forwarded_for)[1]), endsWith(client_remote, ':0'), {host:client_remote}, '')) AS client_address,
+  -- At the edge the direct peer. Inside, the address that the last proxy added: those before it are the client's to choose.
+  toIPv6OrDefault(multiIf(
+    reporter = 'gateway' AND principal = '' AND remote_port != 0, remote_host,
+    length(x_forwarded_for) > 1, trimBoth(splitByChar(',', x_forwarded_for)[-1]), endsWith(client_remote, ':0'), {host:client_remote}, '')) AS client_address,
   substring(if(user_agent_text = '-', '', user_agent_text), 1, 512) AS user_agent,
   -- Only the callee's proxy speaks of the hop to the callee: a caller's line tells the one from its own application.
   multiIf(reporter != 'destination', 'unknown', tells_no_tls OR tls_text = '-', 'no', principal != '' AND (peer_uri != '' OR length(tls_text) > 1), 'yes', 'unknown') AS mtls,
@@ -91,7 +95,7 @@ FROM (
   SELECT
     *,
     if(reporter = 'source', pod_workload, '') AS caller_workload,
-    if(reporter = 'destination', pod_workload, '') AS callee_workload,
+    if(reporter IN ('destination', 'gateway'), pod_workload, '') AS callee_workload,
     -- A certificate that the callee's own proxy verified; the header's last element only where that proxy terminated TLS itself.
     multiIf(
       peer_principal != '', peer_principal,
@@ -122,12 +126,17 @@ FROM (
   FROM (
     SELECT
       *,
-      -- A gateway accepts connections at its own address, a sidecar takes those that its application meant for others.
+      -- A gateway accepts connections at its own address, a sidecar takes those that its application meant for others. Where
+      -- nothing was connected upstream, TLS tells: an application speaks HTTP to its own sidecar in plain text.
       multiIf(
         startsWith(side, 'inbound') AND side != 'inbound-vip', 'destination',
         side = 'outbound' OR side = 'egress',
-          if(upstream_local_host != '' AND (upstream_local_host = downstream_local_host OR (remote_port != 0 AND remote_host != upstream_local_host)), 'gateway', 'source'),
-        side = '' AND sni_host != '', 'destination',
+          if(if(upstream_local_host = '', length(method_text) > 1 AND (length(tls_text) > 1 OR length(sni_text) > 1),
+            upstream_local_host = downstream_local_host OR (remote_port != 0 AND remote_host != upstream_local_host)), 'gateway', 'source'),
+        -- The connection is the caller's from end to end, and the callee tells of it; here it is addresses and no more.
+        side = 'transit', 'flow',
+        -- A listener that refused a connection tells of itself (`filter_chain_not_found`).
+        side = '' AND (sni_host != '' OR (flags_text = 'NR' AND length(method_text) <= 1 AND length(upstream_host) <= 1)), 'destination',
         'gateway') AS reporter,
       -- The server name is the client's to choose: it is not taken for the callee where it contradicts the proxy's own namespace.
       multiIf(
