@@ -2,82 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { callsOf, createNaming } from '../../services/analyzer/graph/calls.ts'
 import { chooseHops } from '../../services/analyzer/graph/choice.ts'
 import { buildGraph } from '../../services/analyzer/graph/graph.ts'
-import { EMPTY_INVENTORY, type Inventory, type Workload } from '../../services/model/inventory.ts'
+import { EMPTY_INVENTORY, type Inventory } from '../../services/model/inventory.ts'
 import type { OperationRow, UsageRow } from '../../services/store/queries/rollups.ts'
-
-const NOTHING: UsageRow = {
-  edge: '',
-  source_format: 'istio-json',
-  sender: 'operator',
-  enforcement_point: 'sidecar',
-  mark: 0,
-  active: 1,
-  cluster: '',
-  destination_namespace: '',
-  destination_workload: '',
-  destination_service: '',
-  destination_principal: '',
-  destination_address: '::',
-  destination_kind: 'internal',
-  source_cluster: '',
-  source_namespace: '',
-  source_workload: '',
-  source_principal: '',
-  source_address: '::',
-  source_evidence: 'none',
-  reporter: 'destination',
-  unpaired: '',
-  service_port: 0,
-  workload_port: 0,
-  protocol: 'http',
-  mtls: 'unknown',
-  requests: 1,
-  denied: 0,
-  first_seen: '2026-01-01T00:00:00.000000Z',
-  last_seen: '2026-01-01T00:00:00.000000Z',
-}
-const principal = (workload: string) => `cluster.local/ns/shop/sa/${workload}`
-
-/** What the callee's proxy, the caller's, a gateway and a span tell of `web` calling `orders`. */
-const calleeSees = (more: Partial<OperationRow> = {}) => ({
-  ...NOTHING,
-  source_principal: principal('web'),
-  source_evidence: 'verified' as const,
-  destination_service: 'orders.shop',
-  destination_principal: principal('orders'),
-  mtls: 'yes' as const,
-  ...more,
-})
-const callerSees = (more: Partial<OperationRow> = {}) => ({
-  ...NOTHING,
-  reporter: 'source' as const,
-  source_namespace: 'shop',
-  source_workload: 'web',
-  source_evidence: 'address' as const,
-  destination_service: 'orders.shop',
-  ...more,
-})
-const spanSees = (more: Partial<OperationRow> = {}) => ({
-  ...NOTHING,
-  reporter: 'span' as const,
-  source_namespace: 'shop',
-  source_workload: 'web',
-  source_evidence: 'claimed' as const,
-  destination_namespace: 'shop',
-  destination_workload: 'orders',
-  ...more,
-})
-
-function workload(name: string, account = name, more: Partial<Workload> = {}): Workload {
-  const about = { cluster: '', kind: 'Deployment', owner: '' }
-  return { ...about, namespace: 'shop', name, serviceAccount: account, labels: { app: name }, ...more }
-}
-
-function inventoryOf(...workloads: Workload[]): Inventory {
-  const names = [...new Set(workloads.map(({ labels }) => labels['app'] ?? ''))]
-  const services = names.map((name) => ({ cluster: '', namespace: 'shop', name, selector: { app: name }, ports: [] }))
-  return { workloads, services }
-}
+import { calleeSees, callerSees, inventoryOf, NOTHING, principal, spanSees, workload } from './rows.ts'
 
 const WINDOW = { since: '2026-01-01T00:00:00Z', until: '2026-01-02T00:00:00Z' }
 function hopsOf(rows: UsageRow[], inventory: Inventory) {
@@ -253,15 +180,18 @@ describe('what is no workload', () => {
       spanSees({ source_workload: '', unpaired: 'root', requests: 5 }),
       spanSees({ source_workload: '', unpaired: 'unpaired', requests: 2 }),
       spanSees({ source_workload: '', unpaired: 'unpaired', requests: 1 }),
-      calleeSees({ source_principal: '', source_evidence: 'none', requests: 3, denied: 1 }),
     ]
     const { edges, nodes, unattributed } = graphOf(rows, SHOP)
     expect(edges).toEqual([])
     expect(nodes.map((node) => node.id)).toEqual(['shop/orders'])
     expect(unattributed).toEqual([
       { destination: 'shop/orders', reason: 'root', requests: 5 },
-      { destination: 'shop/orders', reason: 'unknown', requests: 4 },
       { destination: 'shop/orders', reason: 'unpaired', requests: 3 },
+    ])
+    // The callee's own proxy tells of all its calls: spans that name no caller tell of some of them once more.
+    const unknown = calleeSees({ source_principal: '', source_evidence: 'none', requests: 3, denied: 1 })
+    expect(graphOf([...rows, unknown], SHOP).unattributed).toEqual([
+      { destination: 'shop/orders', reason: 'unknown', requests: 4 },
     ])
   })
 })

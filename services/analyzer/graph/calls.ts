@@ -24,7 +24,9 @@ export interface Hop<Row extends EdgeRow> {
   destination: GraphNode
   /** Of the two that a gateway's line tells of, the one behind it. */
   isBehind: boolean
-  /** Equal for hops between the same two parties, whatever reporters and channels call these. */
+  /** Keys of the two parties, and of both together: equal for the same, whatever reporters and channels call these. */
+  caller: string
+  callee: string
   pair: string
   /** Equal for hops that the same workload's proxy told of. */
   observer: string
@@ -46,6 +48,8 @@ export function createNaming(rows: readonly UsageRow[], inventory: Inventory): N
     source: row.unpaired === '' ? parties.source(row) : undefined,
     destination,
     isBehind: false,
+    caller,
+    callee,
     pair: JSON.stringify([row.unpaired === '' ? caller : row.unpaired, callee]),
     observer: row.reporter === 'source' ? caller : callee,
   })

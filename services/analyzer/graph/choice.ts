@@ -51,7 +51,7 @@ interface Overlaps {
   areOne(a: Told, b: Told): boolean
 }
 
-/** Two channels with a mark in common told of the same requests, whatever they call the parties. */
+/** Two channels with a mark in common told of the same requests, also where one of them knows an address only. */
 function findOverlaps(hops: readonly Told[]): Overlaps {
   const pairs = createUnion()
   const observers = createUnion()
@@ -69,17 +69,33 @@ function findOverlaps(hops: readonly Told[]): Overlaps {
 }
 
 function sharedMarks(hops: readonly Told[]): [Told, Told][] {
-  const first = new Map<string, Told>()
+  const first = new Map<string, Told[]>()
   const shared: [Told, Told][] = []
   for (const hop of hops) {
     if (hop.row.mark === 0) continue
     const mark = `${hop.row.reporter} ${hop.isBehind} ${hop.row.mark}`
     const known = first.get(mark)
-    if (!known) first.set(mark, hop)
-    else if (channelOf(known) !== channelOf(hop)) shared.push([known, hop])
+    if (!known) first.set(mark, [hop])
+    else {
+      for (const other of known)
+        if (channelOf(other) !== channelOf(hop) && mayBeOne(other, hop)) shared.push([other, hop])
+      if (known.length < SHARING_MAX) known.push(hop)
+    }
   }
   return shared
 }
+
+/** Hops that are looked at for one mark: more than there are ways to tell of a request. */
+const SHARING_MAX = 32
+
+/** Whoever is named differently, or was in another cluster, is not the same: a mark joins an address with a name, never two names. */
+function mayBeOne(a: Told, b: Told): boolean {
+  const isOneParty = (left: string, right: string) => left === right || isAddress(left) || isAddress(right)
+  const isOneCluster = a.row.cluster === b.row.cluster || a.row.cluster === '' || b.row.cluster === ''
+  return isOneCluster && isOneParty(a.caller, b.caller) && isOneParty(a.callee, b.callee)
+}
+
+const isAddress = (key: string) => key.startsWith('address:')
 
 function strongest(group: Told[], overlaps: Overlaps): View[] {
   const best = group.reduce((a, b) => (strengthOf(b) > strengthOf(a) ? b : a))

@@ -70,7 +70,10 @@ export function createKeys(rows: readonly EdgeRow[], inventory: Inventory): Keys
       return `address:${row.source_address}`
     },
     callee: (row) => {
-      if (row.destination_service === '') return named(row)
+      if (row.destination_service === '')
+        return row.reporter === 'gateway' && row.destination_address !== '::'
+          ? `address:${row.destination_address}`
+          : named(row)
       return `${row.destination_kind === 'external' ? 'external' : 'service'}:${row.destination_service}`
     },
     gateway: named,

@@ -106,7 +106,9 @@ export function createParties(rows: readonly EdgeRow[], inventory: Inventory): P
     destination: (row) => {
       const span = spanService(row.reporter, row.destination_namespace, row.destination_workload)
       if (span !== undefined) return bySpan(span)
-      if (row.destination_workload !== '' && row.reporter !== 'gateway')
+      // A gateway's own name, but where nobody is told of behind it: it refused a request before it chose.
+      const isItself = row.destination_service === '' && row.destination_address === '::'
+      if (row.destination_workload !== '' && (row.reporter !== 'gateway' || isItself))
         return workloadNode(row.destination_namespace, row.destination_workload, row.destination_principal)
       if (row.destination_kind === 'external' && row.destination_service !== '')
         return externalNode(row.destination_service)

@@ -119,7 +119,7 @@ export function expectedOf(recording: Recording, source: string): Fact[] {
 /** Of several lines of one request the last is its end. When it starts nobody has decided yet, and nobody was called. */
 function stageOf(nth: number, of: number): Fact {
   if (nth === of) return {}
-  return nth === 1 ? { stage: 'start', decision: 'allowed', decided_by: undefined } : { stage: 'periodic' }
+  return nth === 1 ? { stage: 'start', decision: 'undecided', decided_by: undefined } : { stage: 'periodic' }
 }
 
 const told = (fact: Fact) =>
@@ -202,7 +202,7 @@ function calleeOf(line: Line, known: Known): Fact {
     service_port: servicePort,
     workload_port: local.port,
     sni: `outbound_.${servicePort}_._.orders.shop.svc.cluster.local`,
-    client_address: line.x_forwarded_for ? mapped(line.x_forwarded_for.split(',')[0] ?? '') : undefined,
+    client_address: lastOf(line.x_forwarded_for),
     ...known.decision,
     auth_time: line.jwt.auth_time
       ? new Date(line.jwt.auth_time * 1000).toISOString().slice(0, 19).replace('T', ' ')
@@ -215,7 +215,11 @@ function calleeOf(line: Line, known: Known): Fact {
 function callerOf(workload: string, line: Line): Fact {
   const client = line.x_forwarded_for ? mapped(line.x_forwarded_for) : undefined
   if (line.upstream_cluster === null)
-    return { ...nowhereOf(line), client_address: client, request_id: line.request_id ?? undefined }
+    return {
+      ...nowhereOf(line),
+      ...{ destination_workload: workload, destination_namespace: 'shop' },
+      ...{ client_address: client, request_id: line.request_id ?? undefined },
+    }
   const own = ends(line.upstream_local_address ?? line.downstream_direct_remote_address)
   return {
     reporter: 'source',
@@ -233,9 +237,9 @@ function callerOf(workload: string, line: Line): Fact {
 
 /** The gateway: it stands between, and says whom it called. */
 function gatewayOf(line: Line): Fact {
-  const client = line.x_forwarded_for ? mapped(line.x_forwarded_for.split(',')[0] ?? '') : undefined
-  const common = { client_address: client, request_id: line.request_id ?? undefined }
-  if (line.upstream_cluster === null) return { ...nowhereOf(line), ...common }
+  const common = { request_id: line.request_id ?? undefined, client_address: lastOf(line.x_forwarded_for) }
+  const itself = { destination_workload: 'ingress', destination_namespace: 'istio-system' }
+  if (line.upstream_cluster === null) return { ...nowhereOf(line), ...common, ...itself }
   const remote = ends(line.downstream_direct_remote_address)
   // Nothing was connected: what tells a gateway from a sidecar is not there, and the README says for what it is taken.
   const unconnected = line.upstream_local_address === null
@@ -248,8 +252,16 @@ function gatewayOf(line: Line): Fact {
     source_port: remote.port,
     ...common,
     ...destinationOf(line),
+    ...(!unconnected && {
+      ...itself,
+      destination_address: ends(line.downstream_local_address).host,
+      client_address: remote.host,
+    }),
   }
 }
+
+/** The address that the last proxy before added: those before it are the client's to choose. */
+const lastOf = (forwarded: string | null) => (forwarded ? mapped(forwarded.split(',').at(-1)?.trim() ?? '') : undefined)
 
 function destinationOf(line: Line): Fact {
   const called = ends(line.upstream_host ?? '')

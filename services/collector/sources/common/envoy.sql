@@ -79,7 +79,7 @@ SELECT
   claims.2 AS user_issuer, claims.1 AS user_subject, claims.3 AS user_groups, claims.4 AS acr, claims.5 AS amr, toDateTime(claims.6, 'UTC') AS auth_time,
   -- At the edge the direct peer. Inside, the address that the last proxy added: those before it are the client's to choose.
   toIPv6OrDefault(multiIf(
-    reporter = 'gateway' AND principal = '' AND remote_port != 0, remote_host,
+    reporter = 'gateway' AND side != '' AND principal = '' AND remote_port != 0, remote_host,
     length(x_forwarded_for) > 1, trimBoth(splitByChar(',', x_forwarded_for)[-1]), endsWith(client_remote, ':0'), {host:client_remote}, '')) AS client_address,
   substring(if(user_agent_text = '-', '', user_agent_text), 1, 512) AS user_agent,
   -- Only the callee's proxy speaks of the hop to the callee: a caller's line tells the one from its own application.
