@@ -50,7 +50,7 @@ export function createNaming(rows: readonly UsageRow[], inventory: Inventory): N
     isBehind: false,
     caller,
     callee,
-    pair: JSON.stringify([row.unpaired === '' ? caller : row.unpaired, callee]),
+    pair: pairOf(row.unpaired === '' ? caller : row.unpaired, callee),
     observer: row.reporter === 'source' ? caller : callee,
   })
   const naming = <Row extends UsageRow>(row: Row): Hop<Row>[] => {
@@ -87,6 +87,9 @@ export function createNaming(rows: readonly UsageRow[], inventory: Inventory): N
   }
   return Object.assign(naming, { parties })
 }
+
+/** Names may hold any separator, so the length tells where the first one ends. */
+const pairOf = (caller: string, callee: string) => `${caller.length} ${caller}${callee}`
 
 /** The hops that count, and those whose caller nobody named. */
 export function callsOf<Row extends EdgeRow>(hops: readonly Hop<Row>[]): Calls<Row> {

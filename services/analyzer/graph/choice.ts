@@ -4,7 +4,7 @@ import type { Hop } from './calls.ts'
 import { createUnion } from './union.ts'
 
 /** A hop with its usage in the whole window, or in one hour of it. */
-export type Told = Hop<UsageRow & { hour?: string }>
+export type Told = Hop<UsageRow & { hour?: string; marks?: number[] }>
 
 export interface Choice {
   kept: Told[]
@@ -34,7 +34,7 @@ const strengthOf = ({ row }: Told) => EVIDENCE[row.source_evidence] * 10 + REPOR
 export function chooseHops(hops: readonly Told[]): Choice {
   const unsettled = new Set<string>()
   const overlaps = findOverlaps(hops)
-  const groups = Map.groupBy(hops, (hop) => JSON.stringify([overlaps.groupOf(hop.pair), hop.row.hour ?? '']))
+  const groups = Map.groupBy(hops, (hop) => `${hop.row.hour ?? ''} ${overlaps.groupOf(hop.pair)}`)
   const kept = [...groups.values()].flatMap((group) => {
     if (group.length === 1) return group
     const views = strongest(group, overlaps)
@@ -65,15 +65,17 @@ function findOverlaps(hops: readonly Told[]): Overlaps {
   }
   const watched = (hop: Told) => JSON.stringify([observers.find(observerOf(hop)), channelOf(hop)])
   for (const [a, b] of shared) channels.join(watched(a), watched(b))
+  if (shared.length === 0) return { groupOf: (pair) => pair, areOne: () => false }
   return { groupOf: pairs.find, areOne: (a, b) => channels.find(watched(a)) === channels.find(watched(b)) }
 }
 
 function sharedMarks(hops: readonly Told[]): [Told, Told][] {
   const first = new Map<string, Told[]>()
   const shared: [Told, Told][] = []
-  for (const hop of hops) {
-    if (hop.row.mark === 0) continue
-    const mark = `${hop.row.reporter} ${hop.isBehind} ${hop.row.mark}`
+  const marked = hops.flatMap((hop) => (hop.row.marks ?? [hop.row.mark]).map((mark) => [hop, mark] as const))
+  for (const [hop, number] of marked) {
+    if (number === 0) continue
+    const mark = `${hop.row.reporter} ${hop.isBehind} ${number}`
     const known = first.get(mark)
     if (!known) first.set(mark, [hop])
     else {

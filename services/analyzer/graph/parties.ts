@@ -19,6 +19,49 @@ export interface Parties {
  * one reporter knows by service and another by principal is one.
  */
 export function createParties(rows: readonly EdgeRow[], inventory: Inventory): Parties {
+  const { byPrincipal, byService, bySpan, principalOfService } = createNodes(rows, inventory)
+  return {
+    gateway: (row) => {
+      if (row.reporter !== 'gateway') return undefined
+      if (row.destination_workload !== '')
+        return workloadNode(row.destination_namespace, row.destination_workload, row.destination_principal)
+      if (row.destination_principal !== '') return byPrincipal(row.destination_principal)
+      return row.destination_service === '' || row.destination_address === '::'
+        ? undefined
+        : addressNode(row.destination_address)
+    },
+    source: (row) => {
+      const span = spanService(row.reporter, row.source_namespace, row.source_workload)
+      if (span !== undefined) return bySpan(span)
+      if (row.source_workload !== '')
+        return workloadNode(row.source_namespace, row.source_workload, row.source_principal)
+      if (row.source_principal !== '') return byPrincipal(row.source_principal)
+      return row.source_address === '::' ? undefined : addressNode(row.source_address)
+    },
+    destination: (row) => {
+      const span = spanService(row.reporter, row.destination_namespace, row.destination_workload)
+      if (span !== undefined) return bySpan(span)
+      // A gateway's own name, but where nobody is told of behind it: it refused a request before it chose.
+      const isItself = row.destination_service === '' && row.destination_address === '::'
+      if (row.destination_workload !== '' && (row.reporter !== 'gateway' || isItself))
+        return workloadNode(row.destination_namespace, row.destination_workload, row.destination_principal)
+      if (row.destination_kind === 'external' && row.destination_service !== '')
+        return externalNode(row.destination_service)
+      if (row.destination_service !== '')
+        return byService(
+          row.destination_service,
+          (row.reporter === 'gateway' ? '' : row.destination_principal) ||
+            (principalOfService.get(row.destination_service)?.destination_principal ?? ''),
+        )
+      if (row.reporter === 'gateway' && row.destination_address !== '::') return addressNode(row.destination_address)
+      if (row.destination_principal !== '') return byPrincipal(row.destination_principal)
+      return addressNode(row.destination_address)
+    },
+  }
+}
+
+/** Nodes by what a row calls them. */
+function createNodes(rows: readonly EdgeRow[], inventory: Inventory) {
   const workloadOfAccount = unique(
     inventory.workloads,
     (workload) => [`${workload.namespace}/${workload.serviceAccount}`],
@@ -85,44 +128,7 @@ export function createParties(rows: readonly EdgeRow[], inventory: Inventory): P
     if (isKnown || !labelled) return isKnown ? byService(service, '') : workloadNode('', service, '')
     return workloadNode(labelled.namespace, labelled.name, '')
   }
-  return {
-    gateway: (row) => {
-      if (row.reporter !== 'gateway') return undefined
-      if (row.destination_workload !== '')
-        return workloadNode(row.destination_namespace, row.destination_workload, row.destination_principal)
-      if (row.destination_principal !== '') return byPrincipal(row.destination_principal)
-      return row.destination_service === '' || row.destination_address === '::'
-        ? undefined
-        : addressNode(row.destination_address)
-    },
-    source: (row) => {
-      const span = spanService(row.reporter, row.source_namespace, row.source_workload)
-      if (span !== undefined) return bySpan(span)
-      if (row.source_workload !== '')
-        return workloadNode(row.source_namespace, row.source_workload, row.source_principal)
-      if (row.source_principal !== '') return byPrincipal(row.source_principal)
-      return row.source_address === '::' ? undefined : addressNode(row.source_address)
-    },
-    destination: (row) => {
-      const span = spanService(row.reporter, row.destination_namespace, row.destination_workload)
-      if (span !== undefined) return bySpan(span)
-      // A gateway's own name, but where nobody is told of behind it: it refused a request before it chose.
-      const isItself = row.destination_service === '' && row.destination_address === '::'
-      if (row.destination_workload !== '' && (row.reporter !== 'gateway' || isItself))
-        return workloadNode(row.destination_namespace, row.destination_workload, row.destination_principal)
-      if (row.destination_kind === 'external' && row.destination_service !== '')
-        return externalNode(row.destination_service)
-      if (row.destination_service !== '')
-        return byService(
-          row.destination_service,
-          (row.reporter === 'gateway' ? '' : row.destination_principal) ||
-            (principalOfService.get(row.destination_service)?.destination_principal ?? ''),
-        )
-      if (row.reporter === 'gateway' && row.destination_address !== '::') return addressNode(row.destination_address)
-      if (row.destination_principal !== '') return byPrincipal(row.destination_principal)
-      return addressNode(row.destination_address)
-    },
-  }
+  return { byPrincipal, byService, bySpan, principalOfService }
 }
 
 function workloadNode(namespace: string, workload: string, principal: string): GraphNode {

@@ -1,4 +1,4 @@
-import type { CalleeHourRow } from '../../store/queries/metric-rollups.ts'
+import type { CalleeHourRow, LoggedRow } from '../../store/queries/metric-rollups.ts'
 import type { Parties } from '../graph/parties.ts'
 import { calleeAliases } from './aliases.ts'
 
@@ -26,18 +26,14 @@ export interface Completeness {
  * It does not see what neither tells: requests around the proxies, and callees whose counters are not collected.
  */
 export function compareCounts(
-  logged: readonly CalleeHourRow[],
+  logged: readonly LoggedRow[],
   counted: readonly CalleeHourRow[],
   parties: Parties,
 ): Completeness[] {
-  const logs = new Map<string, number>()
-  const known = new Set<string>()
-  for (const row of logged) {
-    const callee = parties.destination(row).id
-    known.add(callee)
-    const key = keyOf(row, callee)
-    logs.set(key, (logs.get(key) ?? 0) + row.requests)
-  }
+  const rows = logged.map((row) => ({ row, callee: parties.destination(row).id }))
+  const known = new Set(rows.map(({ callee }) => callee))
+  const byKey = Map.groupBy(rows, ({ row, callee }) => keyOf(row, callee))
+  const logs = new Map([...byKey].map(([key, of]) => [key, countOnce(of.map(({ row }) => row))]))
   const found = new Map<string, Completeness>()
   for (const row of counted) {
     const aliases = calleeAliases(row, parties)
@@ -52,6 +48,16 @@ export function compareCounts(
     found.set(key, entry)
   }
   return [...found.values()].map(withShare).sort((a, b) => compare(sortKey(a), sortKey(b)))
+}
+
+/** Channels with the same least mark told of the same requests: they count once, by the one that told of most. The others add up. */
+function countOnce(rows: readonly LoggedRow[]): number {
+  const channels = [...Map.groupBy(rows, ({ channel }) => channel)].map(([channel, of]) => {
+    const mark = Math.min(...of.map((row) => row.mark))
+    return { same: mark === 0 ? channel : mark, requests: of.reduce((sum, row) => sum + row.requests, 0) }
+  })
+  const told = [...Map.groupBy(channels, ({ same }) => same).values()]
+  return told.reduce((sum, of) => sum + Math.max(...of.map(({ requests }) => requests)), 0)
 }
 
 /** The same over all hours of a window, the most missing first. `hour` is the first that counters tell of. */

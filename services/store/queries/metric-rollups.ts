@@ -54,16 +54,20 @@ const CALLEE = `${DESTINATION}, '' AS source_cluster, '' AS source_namespace, ''
   '::' AS source_address, reporter, '' AS unpaired, 0 AS service_port, 0 AS workload_port, 'unknown' AS mtls`
 const HOUR = "formatDateTime(hour, '%FT%TZ') AS hour"
 
-/** What access logs tell of every callee, by the hour and by who reported; refused requests included. */
-export async function loggedByCallee(client: ClickHouseClient, window: Window): Promise<CalleeHourRow[]> {
-  return await query<CalleeHourRow>(
+/** What one channel of access logs tells; `mark` is the least of its requests', as in `UsageRow`. */
+export type LoggedRow = CalleeHourRow & { channel: string; mark: number }
+
+/** What access logs tell of every callee, by the hour, by who reported and in which channel; refused requests included. */
+export async function loggedByCallee(client: ClickHouseClient, window: Window): Promise<LoggedRow[]> {
+  return await query<LoggedRow>(
     client,
     `SELECT ${HOUR}, ${CALLEE}, destination_address, if(e.protocol = 'tcp', 'connections', 'requests') AS measure, any(toString(e.protocol)) AS protocol,
-       sum(e.requests) + sum(e.denied) AS requests, 0 AS denied, 0 AS gap_s, '' AS first_seen, '' AS last_seen
+       sum(e.requests) + sum(e.denied) AS requests, 0 AS denied, 0 AS gap_s, '' AS first_seen, '' AS last_seen,
+       concat(source_format, ' ', sender) AS channel, min(e.mark) AS mark
      FROM (
-       SELECT hour, requests, denied, edge.* FROM (SELECT * FROM edge_usage_hour WHERE ${WITHIN}) AS usage ANY LEFT JOIN edge ON edge.edge = usage.edge
+       SELECT hour, requests, denied, mark, edge.* FROM (SELECT * FROM edge_usage_hour WHERE ${WITHIN}) AS usage ANY LEFT JOIN edge ON edge.edge = usage.edge
      ) AS e WHERE reporter IN ('destination', 'source')
-     GROUP BY e.hour, ${DESTINATION}, destination_address, reporter, measure`,
+     GROUP BY e.hour, ${DESTINATION}, destination_address, reporter, measure, channel`,
     bounds(window),
   )
 }

@@ -53,9 +53,11 @@ export interface UsageRow extends EdgeRow {
 }
 
 /** The usage of an edge in one hour. */
-export interface HourRow extends Pick<UsageRow, 'edge' | 'requests' | 'denied' | 'first_seen' | 'last_seen' | 'mark'> {
+export interface HourRow extends Pick<UsageRow, 'edge' | 'requests' | 'denied' | 'first_seen' | 'last_seen'> {
   /** ISO 8601, UTC. */
   hour: string
+  /** The least marks of its operations: more of them than the edge has, so that channels that lose some meet all the same. */
+  marks: number[]
 }
 
 /** Hours that count, by the edge. */
@@ -138,10 +140,11 @@ export async function edgeHours(client: ClickHouseClient, window: Window, edges:
   const asked = '(SELECT unhex(arrayJoin({edges:Array(String)})))'
   return await query<HourRow>(
     client,
-    `SELECT lower(hex(edge)) AS edge, formatDateTime(hour, '%FT%TZ') AS hour, ${SUMMED}, mark FROM (
-       SELECT edge, hour, ${SUMS} FROM edge_usage_hour AS r WHERE ${within('hour')} AND edge IN ${asked} GROUP BY edge, hour)
+    `SELECT lower(hex(edge)) AS edge, formatDateTime(hour, '%FT%TZ') AS hour, ${SUMMED}, marks FROM (
+       SELECT edge, hour, ${SUMS}, groupUniqArray(r.mark) AS marks FROM operation_usage AS r
+       WHERE ${within('hour')} AND edge IN ${asked} GROUP BY edge, hour)
      UNION ALL
-     SELECT lower(hex(${SPAN_EDGE})) AS edge, formatDateTime(toStartOfHour(minute), '%FT%TZ') AS hour, ${SPAN_SUMS}, 0 AS mark FROM span_call AS c FINAL
+     SELECT lower(hex(${SPAN_EDGE})) AS edge, formatDateTime(toStartOfHour(minute), '%FT%TZ') AS hour, ${SPAN_SUMS}, [] AS marks FROM span_call AS c FINAL
      WHERE ${within('minute')} AND ${SPAN_EDGE} IN ${asked} GROUP BY edge, hour HAVING requests > 0`,
     { ...bounds(window), edges },
   )

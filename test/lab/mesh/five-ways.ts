@@ -38,8 +38,8 @@ export interface FiveWays extends TestReceivers {
 }
 
 const CLUSTERS = Object.keys(TRUST_DOMAINS) as Cluster[]
-const QUIET_MS = 1_500
-const DEADLINE_MS = 60_000
+const QUIET_MS = 3_000
+const DEADLINE_MS = 90_000
 
 /** Runs the plan of `options` with Cinch's receivers on real ports, and waits until all has come in every way. */
 export async function receiveFiveWays(options: PlanOptions): Promise<FiveWays> {
@@ -70,6 +70,8 @@ export async function receiveFiveWays(options: PlanOptions): Promise<FiveWays> {
     const driven = await drive(mesh, options)
     await settled(mesh)
     await sleep(SPANS_FLUSH_MS)
+    // What an Envoy has not sent when it ends is lost.
+    await allStored(receivers)
     // Connections of TCP are told when they end.
     await mesh.stop()
     const lines = await produce(mesh, kafka)

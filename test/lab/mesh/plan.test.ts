@@ -77,8 +77,11 @@ describe('the graph of the truth', () => {
     expect(counts([sent({}), received({}), received({})])).toEqual(['a/a b/b 2/0']))
 
   test('a refused one is denied, one that nobody got is nothing', () =>
-    expect(counts([sent({ refused_by: 'callee' }), sent({ status: 0 }), sent({ refused_by: 'listener' })])).toEqual([
-      'a/a b/b 0/1',
+    expect(counts([sent({ refused_by: 'callee' }), sent({ status: 0 })])).toEqual(['a/a b/b 0/1']))
+
+  test('what a listener refused is a connection that was denied', () =>
+    expect(truthGraph([sent({ refused_by: 'listener' })])).toMatchObject([
+      { protocol: 'tcp', requests: 0, denied: 1, operations: [{ method: '', template: '', denied: 1 }] },
     ]))
 
   test('a gateway is a hop, and its own refusal ends there', () => {
