@@ -73,7 +73,7 @@ export function logFields(framing: Framing, { constants, lines, reads }: RecordI
   const shown = SHOWN.map((key) => `\`f.${key}\``).join(`, ' ', `)
   return {
     fields: `SELECT sender, tenant, batch, evidence_cap, speaks_for, cluster,
-      pod_namespace, pod_workload, ${stageOfName('`f.access_log_type`')} AS stage, 0 AS attempt,
+      pod_namespace, pod_workload, is_name_claimed, ${stageOfName('`f.access_log_type`')} AS stage, 0 AS attempt,
       multiIf(refused != '', refused, has_keys, concat(${shown}), body_text) AS line,
       ${picked.join(', ')}, ${UNTOLD_BY_TEXT}
       FROM (${lineFields(keyed(part('istio-json/mapping.sql')), 'istio-json', texts)}) AS told`,

@@ -34,7 +34,15 @@ const RECORD_COLUMNS = `${REQUEST_COLUMNS}, stage, attempt`
 export function recordStatement(source: string, framing: Framing, input: RecordInput): string {
   if (source === 'envoy-als' && framing === 'lines') return notProtobuf(input)
   const { fields, settings } = source === 'envoy-als' ? alsFields(input) : logFields(framing, input)
-  const facts = carrying('stage, attempt', expand(part('common/envoy.sql'), { fields }))
+  const isLogs = source === 'otlp-logs'
+  const told = carrying(
+    `stage, attempt${isLogs ? ', is_name_claimed' : ''}`,
+    expand(part('common/envoy.sql'), { fields }),
+  )
+  // At its start nothing has been decided of a request. And whom only its own word names is claimed.
+  const evidence = "if(is_name_claimed AND source_evidence = 'address', 'claimed', source_evidence) AS source_evidence"
+  const facts = `SELECT * ${isLogs ? 'EXCEPT (is_name_claimed)' : ''} REPLACE (
+    if(stage = 'start', 'undecided', decision) AS decision${isLogs ? `, ${evidence}` : ''}) FROM (${told})`
   const settled = expand(part('common/settle.sql'), { facts, redacted: part('common/redact.sql') })
   const body = input.reads === 'input' ? ` FORMAT ${framing === 'protobuf' ? 'ProtobufSingle' : 'LineAsString'}` : ''
   return `INSERT INTO parsed_request (${RECORD_COLUMNS}, source_format) ${input.settings}${settings}

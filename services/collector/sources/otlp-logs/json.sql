@@ -1,6 +1,6 @@
 -- OTLP/JSON: one ExportLogsServiceRequest a line. Only the branches that are used are named; the rest is skipped while parsing.
 SELECT
-  sender, tenant, batch, evidence_cap, speaks_for, cluster, refused, line_reject, container, pod_namespace, pod_workload,
+  sender, tenant, batch, evidence_cap, speaks_for, cluster, refused, line_reject, container, pod_namespace, pod_workload, is_name_claimed,
   l.timeUnixNano AS time_ns, l.body.stringValue AS body_text,
   if(empty(l.body.kvlistValue.values), l.attributes, l.body.kvlistValue.values) AS pairs
 FROM (

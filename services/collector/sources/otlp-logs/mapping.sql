@@ -2,7 +2,7 @@
 -- keys (attributes, or a list as the body), which are looked up one by one. What is none of these is an application's log, and no request.
 -- Pairs are taken apart by position, since JSON and protobuf name them differently: (key, (text, number, list)).
 SELECT
-  sender, tenant, batch, evidence_cap, speaks_for, cluster, pod_namespace, pod_workload, refused, body_text, '' AS unwrap_reject,
+  sender, tenant, batch, evidence_cap, speaks_for, cluster, pod_namespace, pod_workload, is_name_claimed, refused, body_text, '' AS unwrap_reject,
   has_keys, pair_keys AS keys, values, claims,
   -- An object without keys is read where the keys tell all, so that one reader does for both.
   multiIf(record_reject != '', '', has_keys, '{}', body_text) AS text_all,

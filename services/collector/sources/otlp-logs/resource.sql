@@ -15,4 +15,7 @@
     pod != '', {workload:pod},
     node_pod[1] != '', {workload:node_pod[1]},
     {resource:service.name} != '', {resource:service.name},
-    cluster_parts[1]) AS pod_workload
+    cluster_parts[1]) AS pod_workload,
+  -- `service.name` is what an application says of itself; the other names are the collector's, or Envoy's own, word.
+  {resource:service.name} != '' AND pod = '' AND node_pod[1] = '' AND {resource:k8s.deployment.name} = '' AND {resource:k8s.statefulset.name} = ''
+    AND {resource:k8s.daemonset.name} = '' AND {resource:k8s.cronjob.name} = '' AS is_name_claimed
