@@ -70,7 +70,7 @@ describe('migrations on a server', () => {
 
   test('two processes that migrate at once come to one history', async () => {
     const applied = await Promise.all([migrateElsewhere(server.url), migrateElsewhere(server.url)])
-    expect([...new Set(applied.flat())].sort()).toEqual(all)
+    expect([...new Set(applied.flat())].sort((a, b) => a - b)).toEqual(all)
     const rows = await query<{ version: number }>(
       stores.remote.reads,
       'SELECT version FROM migration FINAL ORDER BY version',
