@@ -7,6 +7,7 @@ import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCom
 import { generateCommand, replayCommand } from './commands/policies.ts'
 import { sendersCommand } from './commands/senders.ts'
 import { serveCommand } from './commands/serve.ts'
+import { sizeCommand } from './commands/size.ts'
 import { COMMON, parseArguments, storeLocation } from './options.ts'
 import { printableText } from './printable.ts'
 
@@ -21,6 +22,7 @@ export const COMMANDS: Command[] = [
   rejectsCommand,
   doctorCommand,
   sendersCommand,
+  sizeCommand,
   migrateCommand,
 ]
 

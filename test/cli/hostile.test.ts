@@ -144,3 +144,13 @@ describe('the directory of policies generate', () => {
     expect(existsSync(room.path('evil.yaml'))).toBe(false)
   })
 })
+
+test('what lies on standard input is no row of what a command stores', async () => {
+  const store = room.path('piped')
+  const row = '{"id":"evil","token_hash":"x","sources":["istio-json"],"evidence_cap":4}\n'
+  const added = await runCli(['senders', 'add', 'edge', '--source', 'istio-json'], { store, input: row.repeat(5_000) })
+  expect(added.code, added.stderr).toBe(0)
+  const listed = await runCli(['senders', '--json'], { store })
+  expect(listed.stdout).toContain('edge')
+  expect(listed.stdout).not.toContain('evil')
+})

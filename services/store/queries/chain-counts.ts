@@ -1,6 +1,6 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { Expectation } from '../../model/chain.ts'
-import { LIMITS, query, run } from '../store.ts'
+import { insertRows, LIMITS, query, run } from '../store.ts'
 import type { Window } from './rollups.ts'
 import type { MinuteRange } from './spans.ts'
 
@@ -37,8 +37,14 @@ export interface StoredShape {
   tree: string
 }
 
-/** Rows of one INSERT. */
-const INSERT_ROWS_MAX = 5_000
+const CHAIN_STRUCTURE =
+  `minute UInt32, root_callee String, root_method String, root_path String, shape String, gaps String, chains UInt64, asynchronous UInt64,
+  hops UInt64, fan_out UInt32, first_seen Decimal64(6), last_seen Decimal64(6), samples Array(String), weight UInt32, version UInt64`.replace(
+    /\s+/g,
+    ' ',
+  )
+const EXPECTATION_STRUCTURE =
+  'minute UInt32, kind String, caller String, callee String, operation String, met UInt64, unmet UInt64, version UInt64'
 
 const CHAIN_KEY = 'minute, root_callee, root_method, root_path, shape, gaps'
 const EXPECTATION_KEY = 'minute, kind, caller, callee, operation'
@@ -68,9 +74,10 @@ export async function writeChains(
      SELECT ${EXPECTATION_KEY}, {version:UInt64} FROM chain_expectation FINAL WHERE ${IN_RANGE} AND met + unmet > 0 SETTINGS ${LIMITS.jobs}`,
     bounds,
   )
-  await insert(
+  await insertRows(
     client,
     'chain_minute',
+    CHAIN_STRUCTURE,
     rows.map((row) => ({
       ...row,
       minute: row.minute / 1000,
@@ -80,29 +87,20 @@ export async function writeChains(
     })),
   )
   const counted = expectations.map((row) => ({ ...row, minute: row.minute / 1000, version: version + 1 }))
-  await insert(client, 'chain_expectation', counted)
+  await insertRows(client, 'chain_expectation', EXPECTATION_STRUCTURE, counted)
 }
 
 export async function writeShapes(client: ClickHouseClient, shapes: StoredShape[]): Promise<void> {
-  await insert(
+  await insertRows(
     client,
     'chain_shape',
+    'shape String, calls UInt32, tree String',
     shapes.map(({ id, calls, tree }) => ({ shape: id, calls, tree })),
   )
 }
 
 /** Microseconds as the engine reads a `DateTime64`: seconds with six decimals. */
 const seconds = (us: number) => `${Math.floor(us / 1_000_000)}.${String(us % 1_000_000).padStart(6, '0')}`
-
-async function insert(client: ClickHouseClient, table: string, values: Record<string, unknown>[]): Promise<void> {
-  const columns = Object.keys(values[0] ?? {}) as [string, ...string[]]
-  for (let from = 0; from < values.length; from += INSERT_ROWS_MAX)
-    await client.insert({
-      ...{ table, format: 'JSONEachRow', columns, values: values.slice(from, from + INSERT_ROWS_MAX) },
-      // Rows come in one piece: waiting for others took 0.2 s each. The setting stays on this connection, which is for jobs only.
-      clickhouse_settings: { async_insert: 0 },
-    })
-}
 
 const iso = (time: string) => `concat(formatDateTime(${time}, '%Y-%m-%dT%H:%i:%S.%f', 'UTC'), 'Z')`
 const WINDOW = 'minute >= parseDateTimeBestEffort({since:String}) AND minute < parseDateTimeBestEffort({until:String})'

@@ -1,24 +1,22 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { Inventory, Service, Workload } from '../../model/inventory.ts'
-import { query } from '../store.ts'
+import { insertRows, query } from '../store.ts'
 
 export async function declareWorkloads(client: ClickHouseClient, workloads: Workload[]): Promise<void> {
-  if (workloads.length === 0) return
-  await client.insert({
-    table: 'declared_workload',
-    format: 'JSONEachRow',
-    columns: ['cluster', 'namespace', 'name', 'kind', 'service_account', 'labels', 'owner'],
-    values: workloads.map(({ serviceAccount, ...workload }) => ({ ...workload, service_account: serviceAccount })),
-  })
+  await insertRows(
+    client,
+    'declared_workload',
+    'cluster String, namespace String, name String, kind String, service_account String, labels Map(String, String), owner String',
+    workloads.map(({ serviceAccount, ...workload }) => ({ ...workload, service_account: serviceAccount })),
+  )
 }
 
 export async function declareServices(client: ClickHouseClient, services: Service[]): Promise<void> {
-  if (services.length === 0) return
-  await client.insert({
-    table: 'declared_service',
-    format: 'JSONEachRow',
-    columns: ['cluster', 'namespace', 'name', 'selector', 'ports'],
-    values: services.map((service) => ({
+  await insertRows(
+    client,
+    'declared_service',
+    'cluster String, namespace String, name String, selector Map(String, String), ports Array(Tuple(name String, service_port UInt16, workload_port UInt16, protocol String))',
+    services.map((service) => ({
       ...service,
       ports: service.ports.map((port) => ({
         name: port.name,
@@ -27,7 +25,7 @@ export async function declareServices(client: ClickHouseClient, services: Servic
         protocol: port.protocol,
       })),
     })),
-  })
+  )
 }
 
 /** Everything that is declared, the latest word on each object. */

@@ -1,5 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client'
-import { query } from '../store.ts'
+import { insertRows, query } from '../store.ts'
 
 /** A registered sender. `speaksFor` is a regular expression over `namespace/workload`, '' for all; the cap is a number of EVIDENCE. */
 export interface SenderRow {
@@ -14,21 +14,16 @@ export interface SenderRow {
   spiffe: string
 }
 
-const COLUMNS: [keyof SenderRow, ...(keyof SenderRow)[]] = [
-  'id',
-  'token_hash',
-  'sources',
-  'cluster',
-  'speaks_for',
-  'evidence_cap',
-  'revoked',
-  'spiffe',
-]
+const STRUCTURE =
+  'id String, token_hash String, sources Array(String), cluster String, speaks_for String, evidence_cap UInt8, revoked Bool, spiffe String'
 
 export async function saveSender(client: ClickHouseClient, sender: SenderRow): Promise<void> {
-  await client.insert({ table: 'sender', format: 'JSONEachRow', columns: COLUMNS, values: [sender] })
+  await insertRows(client, 'sender', STRUCTURE, [sender])
 }
 
 export async function readSenders(client: ClickHouseClient): Promise<SenderRow[]> {
-  return await query<SenderRow>(client, `SELECT ${COLUMNS.join(', ')} FROM sender FINAL ORDER BY id`)
+  return await query<SenderRow>(
+    client,
+    'SELECT id, token_hash, sources, cluster, speaks_for, evidence_cap, revoked, spiffe FROM sender FINAL ORDER BY id',
+  )
 }
