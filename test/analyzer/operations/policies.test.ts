@@ -25,8 +25,10 @@ function call(
     ...{ cluster: 'c1', principal: `cluster.local/ns/shop/sa/${name}` },
   })
   const row: OperationRow = {
+    ...{ edge: `${caller} ${method} ${shape}`, source_format: 'istio-json', sender: 'operator', mark: 0, active: 1 },
     ...{ cluster: 'c1', destination_namespace: 'shop', destination_workload: 'users', destination_service: 'users' },
     ...{
+      enforcement_point: 'sidecar',
       destination_principal: 'cluster.local/ns/shop/sa/users',
       destination_address: '::',
       destination_kind: 'internal',

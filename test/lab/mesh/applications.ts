@@ -189,7 +189,9 @@ async function serve(
   // Only a sidecar comes from 127.0.0.6, and only to those that have one. Looked at now: a client may be gone at the end.
   const bypass = workload.role === 'sidecar' && request.socket.remoteAddress !== '127.0.0.6'
   const parts: Buffer[] = []
-  for await (const part of request) parts.push(part as Buffer)
+  request.on('data', (part: Buffer) => void parts.push(part))
+  // Also when the caller is gone before it has sent all: what arrived is a request, and its proxy tells of it.
+  await new Promise<void>((resolve) => request.once('close', resolve).once('end', resolve))
   const { call, caller, via, ...context } = contextOf(request.headers['x-lab'])
   const { method = '', url: path = '' } = request
   const attempt = (attempts.get(`${call} ${workload.id}`) ?? 0) + 1
