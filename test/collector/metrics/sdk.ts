@@ -66,8 +66,9 @@ export async function runSdk(form: 'protobuf' | 'json', instance: string): Promi
     mesh.add(requests, istioLabels('web', 'orders-v2'))
     truth.mesh += requests
     gauge.add(1)
-    await provider.forceFlush()
+    // The SDK's clock has whole milliseconds, and a point that ends in the one in which it began says that its start is unknown.
     await new Promise((resolve) => setTimeout(resolve, 5))
+    await provider.forceFlush()
   }
   await provider.shutdown()
   await sink.close()
