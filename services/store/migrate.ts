@@ -60,19 +60,25 @@ export async function migrate(
   checkHistory(applied, migrations)
   const known = new Set(applied.map((row) => row.version))
   const pending = migrations.filter((migration) => !known.has(migration.version))
-  for (const migration of pending) {
-    for (const statement of statements(migration.sql)) await make(statement)
-    await run(
-      store.jobs,
-      'INSERT INTO migration (version, name, checksum) SELECT {version:UInt32}, {name:String}, {checksum:String}',
-      {
-        version: migration.version,
-        name: migration.name,
-        checksum: migration.checksum,
-      },
-    )
-  }
+  for (const migration of pending) await apply(store, migration, make)
   return pending.map((migration) => migration.version)
+}
+
+async function apply(store: Store, migration: Migration, make: (sql: string) => Promise<void>): Promise<void> {
+  const { version, name, checksum } = migration
+  try {
+    for (const statement of statements(migration.sql)) await make(statement)
+  } catch (error) {
+    // Another process may have been through it meanwhile, and through later ones that drop what this one reads.
+    const applied = 'SELECT version FROM migration FINAL WHERE version = {version:UInt32}'
+    if ((await query(store.jobs, applied, { version }, 'jobs')).length > 0) return
+    throw error
+  }
+  await run(
+    store.jobs,
+    'INSERT INTO migration (version, name, checksum) SELECT {version:UInt32}, {name:String}, {checksum:String}',
+    { version, name, checksum },
+  )
 }
 
 function checkHistory(applied: { version: number; checksum: string }[], migrations: Migration[]): void {
