@@ -88,7 +88,8 @@ const MERGED: Wrapper = {
 
 /** What a fact gains when its reporter's pod is known: the end that reports is that workload. */
 function withPod(fact: Fact): Fact {
-  if (fact['reporter'] === 'destination')
+  // A gateway's line tells of itself beside the service behind it.
+  if (fact['reporter'] === 'destination' || fact['reporter'] === 'gateway')
     return { ...fact, destination_workload: 'orders', destination_namespace: 'shop' }
   if (fact['reporter'] !== 'source') return fact
   const evidence = fact['source_evidence'] === 'none' ? 'address' : fact['source_evidence']
