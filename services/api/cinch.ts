@@ -32,7 +32,6 @@ import { migrate } from '../store/migrate.ts'
 import { readInventory } from '../store/queries/inventory.ts'
 import { rejectReasons, rejects } from '../store/queries/rejects.ts'
 import { edgeHours, edgeRows, operationRows, storedWindow, type Window } from '../store/queries/rollups.ts'
-import { applyRetention, readRetention } from '../store/retention.ts'
 import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
@@ -104,7 +103,6 @@ export interface CinchOptions {
 /** Brings the store up to date, finishes what an earlier process left, and gives the uses of it. */
 export async function openCinch(store: Store, options: CinchOptions = {}): Promise<Cinch> {
   const migrated = await migrate(store)
-  await applyRetention(store, readRetention())
   const observe = options.observe ?? SILENT
   observe.gauge(
     { name: 'cinch.spool.size', unit: 'By', description: 'Bytes in the spool that wait for the store.' },

@@ -4,6 +4,7 @@ import { createServer } from '../../api/server.ts'
 import { readOrMakeToken } from '../../api/token.ts'
 import type { KafkaConfig } from '../../collector/receivers/kafka/config.ts'
 import { CinchError } from '../../model/errors.ts'
+import { applyRetention, readRetention } from '../../store/retention.ts'
 import { query, type Store } from '../../store/store.ts'
 import { openTelemetry, type Telemetry } from '../../telemetry/telemetry.ts'
 import { noteRecovery, openOwnStore } from '../backend.ts'
@@ -87,6 +88,8 @@ async function serve(
     chainsPace: { settledMs: CHAINS_SETTLED_MS, pauseMs: CHAINS_PAUSE_MS },
   })
   noteRecovery(cinch.recovered, note)
+  // Not at every opening of the store: a command without the service's environment would set it back.
+  if (roles.has('analyzer')) await applyRetention(store, readRetention())
   const adminToken = readOrMakeToken(join(store.dataDir, 'admin-token'))
   const ready = async () => (await query(store.reads, 'SELECT 1').catch(() => [])).length === 1
   const app = await createServer({

@@ -1,6 +1,6 @@
 import { frameEnds } from './protobuf.ts'
 
-/** A chunk ends at most here: large enough that the fixed cost of an insert disappears, small enough for two in memory. */
+/** The size of a chunk unless `chunkBytesFor` says otherwise: large enough that the fixed cost of an insert disappears, small enough for two in memory. */
 export const CHUNK_BYTES = 128 << 20
 
 /** Below this a chunk's fixed cost, a tenth of a second, weighs more than a second lane saves. */
