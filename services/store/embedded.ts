@@ -48,6 +48,9 @@ function binding(connection: Connection): Connection {
   }
 }
 
+/** Up to this size, with room for what stands around it, the engine takes a statement unless it is told otherwise (256 KiB). */
+const QUERY_BYTES = 200_000
+
 /** Writes each parameter as a `SET param_<name> = '<text>'` before the statement, quoted as a ClickHouse string literal. */
 export function bindParams(request: Request): Request {
   const { query_params, ...rest } = request
@@ -55,6 +58,9 @@ export function bindParams(request: Request): Request {
     if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Error(`'${name}' is no name for a query parameter`)
     return `SET param_${name} = ${literal(formatQueryParams({ value }))}; `
   })
+  // A statement that sets a parameter is held to the size of a query as well; the value alone says how large it may be.
+  const longest = Math.max(0, ...sets.map((set) => Buffer.byteLength(set)))
+  if (longest > QUERY_BYTES) sets.unshift(`SET max_query_size = ${longest * 2}; `)
   return { ...rest, query: sets.join('') + request.query }
 }
 

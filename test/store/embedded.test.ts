@@ -36,6 +36,7 @@ const HOSTILE = [
   '/* comment',
   '-- comment',
   'x'.repeat(100_000),
+  "'".repeat(600_000),
 ]
 
 /** The bytes that the engine has for the bound text, not what its output format makes of them. */
