@@ -90,10 +90,10 @@ describe('the packed file', { timeout: 300_000 }, () => {
 describe('the launcher', () => {
   const main = `
     const [how, ...rest] = process.argv.slice(2)
-    console.log(JSON.stringify({ node: process.versions.node, pool: process.env.UV_THREADPOOL_SIZE, rest }))
+    if (how === 'wait') for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { console.log(signal); process.exit(5) })
     if (how === 'fail') process.exit(7)
     if (how === 'die') process.kill(process.pid, 'SIGKILL')
-    if (how === 'wait') for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { console.log(signal); process.exit(5) })
+    console.log(JSON.stringify({ node: process.versions.node, pool: process.env.UV_THREADPOOL_SIZE, rest }))
     if (how === 'wait' || how === 'hang') setInterval(() => {}, 1000)`
 
   /** @param kind whether the entry is the repository's source or the package's JavaScript, and whether `node` is installed */
