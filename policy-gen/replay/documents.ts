@@ -1,10 +1,8 @@
 import { LineCounter, parseAllDocuments } from 'yaml'
 import { PolicyError } from '../errors.ts'
-import { field, isRecord, optionalRecord, type Reader, requiredString, stringMap } from './fields.ts'
-import { type AuthorizationPolicy, readAuthorizationPolicy } from './read-authorization.ts'
-import { type PeerAuthentication, readPeerAuthentication } from './read-peer.ts'
+import { isRecord } from './fields.ts'
 
-/** A file as it is on disk; only `.yaml` and `.yml` are read. */
+/** A file as it is on disk. */
 export interface PolicyText {
   path: string
   content: string
@@ -18,43 +16,47 @@ export interface IgnoredDocument {
   reason: string
 }
 
-export interface PolicyDocuments {
-  authorization: AuthorizationPolicy[]
-  peers: PeerAuthentication[]
-  ignored: IgnoredDocument[]
-}
-
-/** Where a document came from and what it is called. */
-export interface DocumentHead {
+/** One document of a YAML file; a Kubernetes `List` is the documents that it holds. */
+export interface PolicyDocument {
   file: string
-  name: string
-  namespace: string
-  /** The only cluster that it is applied in (annotation `cinch.cluster`); undefined for all. */
-  cluster: string | undefined
-  dryRun: boolean
+  /** Empty where the document is no Kubernetes object. */
+  apiVersion: string
+  kind: string
+  metadata: Record<string, unknown>
+  value: Record<string, unknown>
 }
 
-interface Metadata {
-  name?: unknown
-  namespace?: unknown
-  annotations?: unknown
+/** The files of a policy set, of which each format takes what is its own. */
+export interface PolicySet {
+  texts: readonly PolicyText[]
+  documents: readonly PolicyDocument[]
+  /** Takes the documents of a format; nobody else gets them. */
+  take: (mine: (document: PolicyDocument) => boolean) => PolicyDocument[]
+  /** What no format has taken. */
+  rest: () => PolicyDocument[]
 }
 
-const API = /^security\.istio\.io\/(v1|v1beta1)$/
-
-/**
- * Reads every document of every YAML file, as the API server and Istio's validation would take them.
- *
- * @throws PolicyError `bad_policy`, with the file and what to do
- */
-export function readDocuments(files: readonly PolicyText[]): PolicyDocuments {
-  const documents: PolicyDocuments = { authorization: [], peers: [], ignored: [] }
-  const names = new Map<string, string>()
-  for (const file of files) {
-    if (!/\.ya?ml$/i.test(file.path)) continue
-    for (const value of parse(file)) readDocument(value, file.path, documents, names)
+/** @throws PolicyError `bad_policy`, with the file and what to do */
+export function readPolicySet(files: readonly PolicyText[]): PolicySet {
+  const documents = files
+    .filter(({ path }) => /\.ya?ml$/i.test(path))
+    .flatMap((file) => parse(file).flatMap((value) => documentsOf(value, file.path)))
+  const left = new Set(documents)
+  const take: PolicySet['take'] = (mine) => {
+    const taken = documents.filter((document) => left.has(document) && mine(document))
+    for (const document of taken) left.delete(document)
+    return taken
   }
-  return documents
+  return { texts: files, documents, take, rest: () => [...left] }
+}
+
+/** What nothing evaluates: a Kubernetes object of another kind is said, anything else is a mistake. */
+export function ignoredDocument({ file, apiVersion, kind, metadata }: PolicyDocument): IgnoredDocument {
+  if (apiVersion === '' || kind === '')
+    throw new PolicyError('bad_policy', 'a document has no apiVersion and kind', file)
+  const { name } = metadata
+  const shown = typeof name === 'string' ? name : ''
+  return { file, kind: `${apiVersion} ${kind}`, name: shown, reason: 'replay does not evaluate this kind' }
 }
 
 function parse(file: PolicyText): unknown[] {
@@ -73,49 +75,18 @@ function parse(file: PolicyText): unknown[] {
   })
 }
 
-function readDocument(value: unknown, file: string, out: PolicyDocuments, names: Map<string, string>): void {
-  if (value === null || value === undefined) return
+function documentsOf(value: unknown, file: string): PolicyDocument[] {
+  if (value === null || value === undefined) return []
   if (!isRecord(value)) throw new PolicyError('bad_policy', 'a document is no Kubernetes object', file)
-  const { kind, apiVersion, items, metadata: written, spec: body } = value
-  if (typeof kind !== 'string' || typeof apiVersion !== 'string') {
-    throw new PolicyError('bad_policy', 'a document has no apiVersion and kind', file)
-  }
-  if (kind === 'List' && Array.isArray(items)) {
-    for (const item of items) readDocument(item, file, out, names)
-    return
-  }
-  const metadata: Metadata = isRecord(written) ? written : {}
-  const shown = typeof metadata.name === 'string' ? metadata.name : ''
-  if (!API.test(apiVersion) || (kind !== 'AuthorizationPolicy' && kind !== 'PeerAuthentication')) {
-    out.ignored.push({ file, kind: `${apiVersion} ${kind}`, name: shown, reason: 'replay does not evaluate this kind' })
-    return
-  }
-  const reader: Reader = { file, at: `${kind} ${shown}` }
-  const head = readHead(metadata, reader)
-  const key = JSON.stringify([kind, head.cluster ?? null, head.namespace, head.name])
-  const other = names.get(key)
-  if (other !== undefined) {
-    const message = `${kind} ${head.namespace}/${head.name} is also in ${other}: the later one would replace the other; rename one`
-    throw new PolicyError('bad_policy', message, file)
-  }
-  names.set(key, file)
-  const spec = optionalRecord(body ?? undefined, field(reader, 'spec')) ?? {}
-  if (kind === 'PeerAuthentication') out.peers.push(readPeerAuthentication(head, spec, reader))
-  else if (head.dryRun) {
-    out.ignored.push({ file, kind, name: head.name, reason: 'istio.io/dry-run: it is logged, not enforced' })
-    readAuthorizationPolicy(head, spec, reader)
-  } else out.authorization.push(readAuthorizationPolicy(head, spec, reader))
-}
-
-function readHead(metadata: Metadata, reader: Reader): DocumentHead {
-  const name = requiredString(metadata.name, field(reader, 'metadata.name'))
-  const { namespace = 'default' } = metadata
-  const annotations = stringMap(metadata.annotations, field(reader, 'metadata.annotations'))
-  return {
-    file: reader.file,
-    name,
-    namespace: requiredString(namespace, field(reader, 'metadata.namespace')),
-    cluster: annotations['cinch.cluster'],
-    dryRun: annotations['istio.io/dry-run'] === 'true',
-  }
+  const { kind, apiVersion, items, metadata } = value
+  if (kind === 'List' && Array.isArray(items)) return items.flatMap((item) => documentsOf(item, file))
+  return [
+    {
+      file,
+      apiVersion: typeof apiVersion === 'string' ? apiVersion : '',
+      kind: typeof kind === 'string' ? kind : '',
+      metadata: isRecord(metadata) ? metadata : {},
+      value,
+    },
+  ]
 }

@@ -3,10 +3,10 @@ import type { ObservedOperation } from '../../services/model/operation.ts'
 import type { ReplayCall, ReplayResult } from '../../services/model/replay.ts'
 import { indexInventory } from '../inventory-index.ts'
 import { type NamingRule, namingRule } from '../naming.ts'
-import { policiesByCallee } from './callee.ts'
-import { type IgnoredDocument, type PolicyText, readDocuments } from './documents.ts'
+import { type IgnoredDocument, ignoredDocument, type PolicyText, readPolicySet } from './documents.ts'
+import { formats } from './formats.ts'
+import { throughAll, type Verdict } from './layer.ts'
 import { type ReplayRequest, requestOf, routesAmong } from './request.ts'
-import { evaluate, type Verdict } from './verdict.ts'
 
 export interface ReplayContext {
   inventory: Inventory
@@ -31,10 +31,12 @@ export function replay(
   operations: readonly ObservedOperation[],
   context: ReplayContext,
 ): Replay {
-  const documents = readDocuments(files)
+  const set = readPolicySet(files)
   const index = indexInventory(context.inventory)
   const principal = ruleOf(context.assumed?.principal, 'assumed principal')
-  const policiesOf = policiesByCallee(documents, index, ruleOf(context.assumed?.selector, 'assumed selector'))
+  const selectorRule = ruleOf(context.assumed?.selector, 'assumed selector')
+  const read = formats.flatMap((format) => format.read(set, { index, selectorRule }) ?? [])
+  const decide = throughAll(read.map(({ layer }) => layer))
   const result: Replay = {
     window: context.window,
     requests: 0,
@@ -43,12 +45,12 @@ export function replay(
     newly_denied: [],
     newly_allowed: [],
     uncertain: [],
-    ignored: documents.ignored,
+    ignored: [...read.flatMap(({ ignored }) => ignored), ...set.rest().map(ignoredDocument)],
   }
   const routesOf = routesAmong(operations)
   for (const operation of operations) {
     const request = requestOf(operation, index, principal, routesOf)
-    count(result, operation, request, evaluate(request, policiesOf(operation.destination)))
+    count(result, operation, request, decide(operation, request))
   }
   for (const calls of [result.newly_denied, result.newly_allowed, result.uncertain]) calls.sort(byRequests)
   return result

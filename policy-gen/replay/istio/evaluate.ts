@@ -1,13 +1,8 @@
+import type { Verdict } from '../layer.ts'
+import type { ReplayRequest } from '../request.ts'
+import { all, every, some, type Tri } from '../tri.ts'
 import type { Check, CompiledPolicy, CompiledRule } from './compile.ts'
 import type { MutualTls } from './peers.ts'
-import type { ReplayRequest } from './request.ts'
-import { all, every, some, type Tri } from './tri.ts'
-
-/** What the policies would say, and why: the rule that decided, or what is missing. */
-export interface Verdict {
-  allowed: Tri
-  reason: string
-}
 
 /** A policy that selects the callee, or may. */
 export interface Applicable {

@@ -1,5 +1,5 @@
+import type { Tri } from '../tri.ts'
 import type { MutualTlsMode, PeerAuthentication } from './read-peer.ts'
-import type { Tri } from './tri.ts'
 
 /** The mode that holds at a port, and the policy that says so; null when it cannot be told. */
 export interface MutualTlsEntry {

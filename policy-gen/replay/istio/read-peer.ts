@@ -1,5 +1,5 @@
+import { fail, field, isRecord, optionalRecord, type Reader } from '../fields.ts'
 import type { DocumentHead } from './documents.ts'
-import { fail, field, isRecord, optionalRecord, type Reader } from './fields.ts'
 import { readSelector } from './read-selector.ts'
 
 export type MutualTlsMode = 'UNSET' | 'DISABLE' | 'PERMISSIVE' | 'STRICT'

@@ -1,4 +1,6 @@
-import { anyPath } from './paths.ts'
+import { anyPath } from '../paths.ts'
+import type { CallerIdentity, ReplayRequest } from '../request.ts'
+import { all, fromBoolean, not, some, type Tri } from '../tri.ts'
 import type {
   Action,
   AuthorizationPolicy,
@@ -8,7 +10,6 @@ import type {
   PolicyRule,
   SourceField,
 } from './read-authorization.ts'
-import type { CallerIdentity, ReplayRequest } from './request.ts'
 import {
   anyOf,
   namespaceMatcher,
@@ -17,7 +18,6 @@ import {
   serviceAccountMatcher,
   stringMatcher,
 } from './strings.ts'
-import { all, fromBoolean, not, some, type Tri } from './tri.ts'
 
 /** One list of a policy as a question to a request. `about` says what is missing when the answer is unknown. */
 export interface Check {

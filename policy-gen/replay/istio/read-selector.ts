@@ -1,4 +1,4 @@
-import { fail, field, optionalRecord, type Reader, stringMap } from './fields.ts'
+import { fail, field, optionalRecord, type Reader, stringMap } from '../fields.ts'
 
 /** `selector.matchLabels`; undefined when there is no selector, which means every workload. */
 export function readSelector(value: unknown, reader: Reader): Record<string, string> | undefined {

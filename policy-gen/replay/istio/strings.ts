@@ -1,4 +1,4 @@
-import { fromBoolean, some, type Tri } from './tri.ts'
+import { fromBoolean, some, type Tri } from '../tri.ts'
 
 export type StringMatcher = (value: string) => Tri
 

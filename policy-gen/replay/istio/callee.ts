@@ -1,12 +1,12 @@
-import type { Party } from '../../services/model/operation.ts'
-import type { InventoryIndex } from '../inventory-index.ts'
-import { type NamingRule, readLabels } from '../naming.ts'
+import type { Party } from '../../../services/model/operation.ts'
+import type { InventoryIndex } from '../../inventory-index.ts'
+import { type NamingRule, readLabels } from '../../naming.ts'
+import { all, every, fromBoolean, type Tri } from '../tri.ts'
 import { type CompiledPolicy, compilePolicy } from './compile.ts'
-import type { DocumentHead, PolicyDocuments } from './documents.ts'
+import type { DocumentHead, IstioDocuments } from './documents.ts'
+import type { Applicable, CalleePolicies } from './evaluate.ts'
 import { mutualTlsOf } from './peers.ts'
 import type { AuthorizationPolicy } from './read-authorization.ts'
-import { all, every, fromBoolean, type Tri } from './tri.ts'
-import type { Applicable, CalleePolicies } from './verdict.ts'
 
 /** Istio's default root namespace: policies there hold in the whole mesh. */
 export const ROOT_NAMESPACE = 'istio-system'
@@ -19,7 +19,7 @@ interface KnownLabels {
 
 /** Finds what holds at a callee; answered once for each, since thousands of operations share a few hundred. */
 export function policiesByCallee(
-  documents: PolicyDocuments,
+  documents: IstioDocuments,
   index: InventoryIndex,
   selectorRule: NamingRule | null,
 ): (callee: Party) => CalleePolicies {

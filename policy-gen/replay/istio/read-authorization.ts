@@ -1,5 +1,5 @@
+import { fail, field, optionalList, optionalRecord, type Reader, requiredString, strings } from '../fields.ts'
 import type { DocumentHead } from './documents.ts'
-import { fail, field, optionalList, optionalRecord, type Reader, requiredString, strings } from './fields.ts'
 import { readSelector } from './read-selector.ts'
 import { checkCondition, checkPath, checkPort, checkServiceAccount } from './validate.ts'
 

@@ -1,0 +1,17 @@
+import type { Format } from '../layer.ts'
+import { policiesByCallee } from './callee.ts'
+import { isIstio, readIstio } from './documents.ts'
+import { evaluate } from './evaluate.ts'
+
+/** Istio's AuthorizationPolicy and PeerAuthentication, at the callee's sidecar. */
+export const istio: Format = {
+  id: 'istio',
+  read(set, { index, selectorRule }) {
+    const mine = set.take(isIstio)
+    if (mine.length === 0) return null
+    const documents = readIstio(mine)
+    const policiesOf = policiesByCallee(documents, index, selectorRule)
+    const { ignored } = documents
+    return { layer: (operation, request) => evaluate(request, policiesOf(operation.destination)), ignored }
+  },
+}

@@ -1,0 +1,50 @@
+import type { ObservedOperation } from '../../services/model/operation.ts'
+import type { InventoryIndex } from '../inventory-index.ts'
+import type { NamingRule } from '../naming.ts'
+import type { IgnoredDocument, PolicySet } from './documents.ts'
+import type { ReplayRequest } from './request.ts'
+import { all, type Tri } from './tri.ts'
+
+/** What policies would say, and why: the rule that decided, or what is missing. */
+export interface Verdict {
+  allowed: Tri
+  reason: string
+}
+
+/** What one kind of enforcement point makes of an observed operation. */
+export type Layer = (operation: ObservedOperation, request: ReplayRequest) => Verdict
+
+/** What the formats know besides the files. */
+export interface LayerContext {
+  index: InventoryIndex
+  /** Labels of callees that no inventory knows. */
+  selectorRule: NamingRule | null
+}
+
+/**
+ * A language of policies that replay evaluates: one folder here, and one line in `formats.ts`. It takes the documents
+ * and files that are its own out of the set, and follows the real semantics of what enforces them.
+ */
+export interface Format {
+  id: string
+  /**
+   * The layer that its documents make, null when the set has none of them.
+   *
+   * @throws PolicyError `bad_policy`, with the file and what to do
+   */
+  read: (set: PolicySet, context: LayerContext) => { layer: Layer; ignored: IgnoredDocument[] } | null
+}
+
+/**
+ * A request is served when every layer that it crosses serves it. The reason is that of the first layer that refuses,
+ * else of the first that cannot tell, else of the first.
+ */
+export function throughAll(layers: readonly Layer[]): Layer {
+  return (operation, request) => {
+    const verdicts = layers.map((layer) => layer(operation, request))
+    const allowed = all(...verdicts.map((verdict) => verdict.allowed))
+    return verdicts.find((verdict) => verdict.allowed === allowed) ?? NO_POLICY
+  }
+}
+
+const NO_POLICY: Verdict = { allowed: 'yes', reason: 'there is no policy' }
