@@ -6,9 +6,11 @@ import { targetById } from '../../policy-gen/targets/index.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import type { ChainAnswer } from '../analyzer/chains/describe.ts'
 import { findChains, type Pace } from '../analyzer/chains/find.ts'
+import type { Calls } from '../analyzer/graph/calls.ts'
 import { buildGraph } from '../analyzer/graph/graph.ts'
 import { observe } from '../analyzer/graph/observed.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
+import type { Parties } from '../analyzer/graph/parties.ts'
 import { withTemplates } from '../analyzer/graph/templates.ts'
 import { countMetrics } from '../analyzer/metrics/count.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
@@ -25,15 +27,25 @@ import type { KafkaReceiver } from '../collector/receivers/kafka/receiver.ts'
 import { signalOf, submitRaw } from '../collector/receivers/raw.ts'
 import { createSenders, type Senders } from '../collector/senders.ts'
 import { findSource } from '../collector/sources/index.ts'
+import type { Backtest } from '../model/backtest.ts'
 import type { Graph } from '../model/graph.ts'
+import type { Inventory } from '../model/inventory.ts'
 import type { ObservedOperation } from '../model/operation.ts'
 import type { ReplayResult } from '../model/replay.ts'
 import { migrate } from '../store/migrate.ts'
 import { readInventory } from '../store/queries/inventory.ts'
 import { rejectReasons, rejects } from '../store/queries/rejects.ts'
-import { edgeHours, edgeRows, operationRows, storedWindow, type Window } from '../store/queries/rollups.ts'
+import {
+  edgeHours,
+  edgeRows,
+  type OperationRow,
+  operationRows,
+  storedWindow,
+  type Window,
+} from '../store/queries/rollups.ts'
 import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
+import { type BacktestOptions, backtest } from './backtest.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
 import { type CompletenessAnswer, completeness, withMetricEdges } from './completeness.ts'
 import { type Doctor, examine } from './doctor.ts'
@@ -41,6 +53,8 @@ import { createFreshness, type SourceListing } from './freshness.ts'
 import { type AskedWindow, resolveWindow } from './window.ts'
 
 export type GenerateRequest = { target: string; window: AskedWindow } & Omit<GenerateOptions, 'window'>
+
+export type BacktestRequest = { window: AskedWindow } & Omit<BacktestOptions, 'window'>
 
 /** Everything that Cinch does for its users, the same for the command line and the API. */
 export interface Cinch {
@@ -67,6 +81,8 @@ export interface Cinch {
   operations(window: AskedWindow): Promise<{ window: Window; operations: ObservedOperation[] }>
   generate(request: GenerateRequest): Promise<Generated>
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
+  /** Learns up to a day and replays it, for each of the window's last days; and what that says of tomorrow. */
+  backtest(request: BacktestRequest): Promise<Backtest>
   rejects(source: string, limit: number): Promise<RejectListing>
   doctor(source: string): Promise<Doctor>
   /** Access logs held against the proxies' request counters, by callee and hour. */
@@ -147,6 +163,14 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   }
 }
 
+/** What was observed in a window. */
+interface Operations {
+  window: Window
+  inventory: Inventory
+  parties: Parties
+  calls: Calls<OperationRow>
+}
+
 type Ingestion = 'ingest' | 'ingestRequest' | 'gatherer' | 'close'
 
 function ingestion(
@@ -219,14 +243,7 @@ function questions(
       const { window, calls } = await templated(asked)
       return { window, operations: observedOperations(calls.calls) }
     },
-    generate: async ({ target, window: asked, ...options }) => {
-      const { window, inventory, calls } = await templated(asked)
-      return generate(observedOperations(calls.calls), inventory, targetById(target), { ...options, window })
-    },
-    replay: async (files, asked) => {
-      const { window, inventory, calls } = await operations(asked)
-      return replay(files, observedOperations(calls.calls), { inventory, assumed: readAssumed(files), window })
-    },
+    ...policyQuestions(operations, templated),
     rejects: async (source, limit) => {
       const id = source === '' ? '' : findSource(source).id
       return { reasons: await rejectReasons(store.reads, id), lines: await rejects(store.reads, id, limit) }
@@ -238,6 +255,35 @@ function questions(
       return await chains(store, asked, edges)
     },
     chain: async (trace) => await chainByTrace(store, trace),
+  }
+}
+
+/** @param seen what was observed; @param taught the same with paths as templates, from which policies are made */
+function policyQuestions(
+  seen: (asked: AskedWindow) => Promise<Operations>,
+  taught: (asked: AskedWindow) => Promise<Operations>,
+): Pick<Cinch, 'generate' | 'replay' | 'backtest'> {
+  return {
+    generate: async ({ target, window: asked, ...options }) => {
+      const { window, inventory, calls } = await taught(asked)
+      return generate(observedOperations(calls.calls), inventory, targetById(target), { ...options, window })
+    },
+    replay: async (files, asked) => {
+      const { window, inventory, calls } = await seen(asked)
+      return replay(files, observedOperations(calls.calls), { inventory, assumed: readAssumed(files), window })
+    },
+    backtest: async ({ window: asked, ...options }) => {
+      const { window } = await seen(asked)
+      const observations = async (within: Window) => {
+        const { inventory, calls } = await seen(within)
+        return {
+          seen: observedOperations(calls.calls),
+          learned: observedOperations(withTemplates(calls.calls)),
+          inventory,
+        }
+      }
+      return await backtest(observations, { ...options, window })
+    },
   }
 }
 

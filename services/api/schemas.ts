@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { EVIDENCE } from '../model/evidence.ts'
+import { DAYS_MAX } from './backtest.ts'
 
 /** Query and body schemas: what fastify checks and what the OpenAPI document says. */
 
@@ -52,6 +53,14 @@ export const PoliciesBody = Type.Object(
     ),
     selector: Type.Optional(text("Label rule for callees that no inventory knows, such as 'app={workload}'", 512)),
     ...window,
+  },
+  { additionalProperties: false },
+)
+
+export const BacktestBody = Type.Object(
+  {
+    ...PoliciesBody.properties,
+    days: Type.Optional(Type.Integer({ minimum: 1, maximum: DAYS_MAX, description: 'Days to replay, the last ones' })),
   },
   { additionalProperties: false },
 )

@@ -4,7 +4,7 @@ import type { Generated } from '../../policy-gen/generate.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import type { AskedChains } from '../api/chains.ts'
 import { type Cinch, openCinch } from '../api/cinch.ts'
-import { generateRequest, type PolicyOptions } from '../api/routes/policies.ts'
+import { type AskedBacktest, backtestRequest, generateRequest, type PolicyOptions } from '../api/routes/policies.ts'
 import type { AskedWindow } from '../api/window.ts'
 import type { IngestResult, Progress } from '../collector/ingest.ts'
 import { openInput } from '../collector/input/input.ts'
@@ -28,6 +28,7 @@ export interface Backend {
   graph(window: AskedWindow): Promise<Graph>
   generate(options: PolicyOptions): Promise<Generated>
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
+  backtest(asked: AskedBacktest): ReturnType<Cinch['backtest']>
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>
   chains(asked: AskedChains): ReturnType<Cinch['chains']>
@@ -92,6 +93,7 @@ async function localBackend(location: StoreLocation, note: (text: string) => voi
       ingest: async (source, cluster, path, progress) =>
         await cinch.ingest(source, cluster, await openInput(path), progress),
       generate: async (options) => await cinch.generate(generateRequest(options)),
+      backtest: async (asked) => await cinch.backtest(backtestRequest(asked)),
       senders: () => cinch.senders.list(),
       register: (registration) => cinch.senders.register(registration),
       revoke: (id) => cinch.senders.revoke(id),

@@ -1,6 +1,7 @@
 import { CinchError } from '../model/errors.ts'
 import { type Backend, openBackend } from './backend.ts'
 import type { Command, Context } from './command.ts'
+import { backtestCommand } from './commands/backtest.ts'
 import { chainsCommand } from './commands/chains.ts'
 import { ingestCommand } from './commands/ingest.ts'
 import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
@@ -19,6 +20,7 @@ export const COMMANDS: Command[] = [
   chainsCommand,
   generateCommand,
   replayCommand,
+  backtestCommand,
   rejectsCommand,
   doctorCommand,
   sendersCommand,

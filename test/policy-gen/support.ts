@@ -49,6 +49,7 @@ export function operation(short: ShortOperation): ObservedOperation {
 }
 
 function party(text: string) {
+  if (text.startsWith('external:')) return { id: text, principal: '', cluster: '', namespace: '', workload: '' }
   const parts = text.split('/')
   const [cluster = '', namespace = '', workload = ''] = parts.length > 2 ? parts : ['', ...parts]
   return { id: text, principal: '', cluster, namespace, workload }

@@ -35,6 +35,8 @@ export function policiesByCallee(
     return [...own, ...(map.get(ROOT_NAMESPACE) ?? [])]
   }
   const build = (callee: Party): CalleePolicies => {
+    // Policies hold at the callee's proxy; out there is none. A gateway's, bound to the name, may hold on the way.
+    if (isExternal(callee)) return outside(documents.authorization, compiled)
     const labels = labelsOf(callee, index, selectorRule)
     const applicable = around(authorization, documents.authorization, callee).flatMap((document) => {
       const policy = compiled.get(document)
@@ -56,6 +58,22 @@ export function policiesByCallee(
     known.set(key, policies)
     return policies
   }
+}
+
+/** The graph's word for what lies outside of the mesh; see `services/model/identity.ts`. */
+const isExternal = ({ id }: Party) => id.startsWith('external:')
+
+function outside(
+  documents: readonly AuthorizationPolicy[],
+  compiled: ReadonlyMap<AuthorizationPolicy, CompiledPolicy>,
+): CalleePolicies {
+  const bound = documents.filter(({ targeted }) => targeted)
+  const of = (action: string): Applicable[] =>
+    bound.flatMap((document) => {
+      const policy = compiled.get(document)
+      return policy?.action === action ? [{ policy, applies: 'unknown' as const }] : []
+    })
+  return { deny: of('DENY'), custom: of('CUSTOM'), allow: of('ALLOW'), mutualTls: mutualTlsOf([]) }
 }
 
 function hasSelector(selector: Record<string, string> | undefined): boolean {

@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
 import type { Evidence } from '../../model/evidence.ts'
 import type { Granularity } from '../../model/permission.ts'
-import type { Cinch, GenerateRequest } from '../cinch.ts'
-import { PoliciesBody, ReplayBody } from '../schemas.ts'
+import { DAYS_DEFAULT } from '../backtest.ts'
+import type { BacktestRequest, Cinch, GenerateRequest } from '../cinch.ts'
+import { BacktestBody, PoliciesBody, ReplayBody } from '../schemas.ts'
 import type { AskedWindow } from '../window.ts'
 
 /** What a user says of the policies wanted, on the command line and in the API. */
@@ -13,6 +14,10 @@ export interface PolicyOptions extends AskedWindow {
   evidence?: string | undefined
   principal?: string | undefined
   selector?: string | undefined
+}
+
+export interface AskedBacktest extends PolicyOptions {
+  days?: number | undefined
 }
 
 /** Rendered policies of many services are large; a replay sends them back. */
@@ -33,6 +38,21 @@ export function policyRoutes(app: FastifyInstance, cinch: Cinch): void {
     },
     async ({ body }) => await cinch.replay(body.files, body),
   )
+
+  app.post<{ Body: AskedBacktest }>(
+    '/api/v1/policies/backtest',
+    {
+      schema: {
+        summary: 'Had policies been learned up to a day and enforced on it: each of the last days',
+        body: BacktestBody,
+      },
+    },
+    async ({ body }) => await cinch.backtest(backtestRequest(body)),
+  )
+}
+
+export function backtestRequest({ days = DAYS_DEFAULT, ...options }: AskedBacktest): BacktestRequest {
+  return { ...generateRequest(options), days }
 }
 
 /** Options as users name them to those of the generator; it refuses what it cannot mean. */

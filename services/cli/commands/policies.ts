@@ -1,56 +1,62 @@
 import type { Generated } from '../../../policy-gen/generate.ts'
 import { targets } from '../../../policy-gen/targets/index.ts'
+import type { PolicyOptions } from '../../api/routes/policies.ts'
 import { CinchError } from '../../model/errors.ts'
 import type { ReplayCall, ReplayResult } from '../../model/replay.ts'
 import { type Command, table, toJson } from '../command.ts'
-import { WINDOW } from '../options.ts'
+import { type Arguments, type Options, WINDOW } from '../options.ts'
 import { checkOut, readFiles, writeFiles } from '../policy-files.ts'
 import { printable } from '../printable.ts'
+
+/** What policies are made of. */
+export const GENERATE: Options = {
+  target: {
+    type: 'string',
+    value: 'ID',
+    help: `one of ${targets.map((target) => target.id).join(', ')} (default istio)`,
+  },
+  granularity: { type: 'string', value: 'G', help: 'workload, port, method or path (default path)' },
+  evidence: {
+    type: 'string',
+    value: 'E',
+    help: 'weakest evidence to use: verified, joined, address or claimed (default joined)',
+  },
+  principal: {
+    type: 'string',
+    value: 'RULE',
+    help: "principals of callers known by a claimed name, such as 'cluster.local/ns/{namespace}/sa/{workload}'",
+  },
+  selector: {
+    type: 'string',
+    value: 'RULE',
+    help: "labels of callees that no inventory knows, such as 'app={workload}'",
+  },
+  ...WINDOW,
+}
+
+export function generateOptions(args: Arguments): PolicyOptions {
+  const given = Object.keys(GENERATE).map((name) => [name, args.text(name)] as const)
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
+}
 
 export const generateCommand: Command = {
   name: 'policies generate',
   usage: '--target ID --out DIR [options]',
   summary: 'write least-privilege policies for what was observed, with their evidence',
   options: {
-    target: {
-      type: 'string',
-      value: 'ID',
-      help: `one of ${targets.map((target) => target.id).join(', ')} (default istio)`,
-    },
     out: {
       type: 'string',
       short: 'o',
       value: 'DIR',
       help: 'directory for the files; one that an earlier generate wrote is replaced',
     },
-    granularity: { type: 'string', value: 'G', help: 'workload, port, method or path (default path)' },
-    evidence: {
-      type: 'string',
-      value: 'E',
-      help: 'weakest evidence to use: verified, joined, address or claimed (default joined)',
-    },
-    principal: {
-      type: 'string',
-      value: 'RULE',
-      help: "principals of callers known by a claimed name, such as 'cluster.local/ns/{namespace}/sa/{workload}'",
-    },
-    selector: {
-      type: 'string',
-      value: 'RULE',
-      help: "labels of callees that no inventory knows, such as 'app={workload}'",
-    },
-    ...WINDOW,
+    ...GENERATE,
   },
   run: async ({ args, backend, print }) => {
     const out = args.text('out')
     if (!out) throw new CinchError('usage', 'no --out is given', 'give a directory for the files')
-    const options = Object.fromEntries(
-      ['target', 'granularity', 'evidence', 'principal', 'selector', 'since', 'until'].flatMap((name) =>
-        args.text(name) === undefined ? [] : [[name, args.text(name)]],
-      ),
-    )
     checkOut(out)
-    const generated = await (await backend()).generate(options)
+    const generated = await (await backend()).generate(generateOptions(args))
     writeFiles(out, generated.files)
     print(
       args.flag('json')
