@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { generate } from '../../policy-gen/generate.ts'
 import type { ProposeOptions } from '../../policy-gen/propose.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
-import { readAssumed } from '../../policy-gen/report.ts'
+import { REPORT_FILE, readAssumed } from '../../policy-gen/report.ts'
 import { targets } from '../../policy-gen/targets/index.ts'
 import { inventory, operation, readCases, type ShortInventory, type ShortOperation, WINDOW } from './support.ts'
 
@@ -15,14 +15,32 @@ interface ProposeCase {
   options?: ProposeOptions
   inventory?: ShortInventory
   operations: ShortOperation[]
+  expect?: Expectation[]
+}
+
+/**
+ * What the policies must say to a call, whatever the target. A target that cannot (`but`, by its id) is listed with what
+ * it says instead and the kind of loss in its report that announces it: one that differs and does not say so fails.
+ */
+interface Expectation {
+  call: ShortOperation
+  is: 'allowed' | 'denied'
+  but?: Record<string, { is: 'allowed' | 'denied'; because: string }>
 }
 
 /** Set CINCH_GOLDEN=write to accept what is rendered now; review the difference before it is committed. */
 const { CINCH_GOLDEN } = process.env
 const WRITE = CINCH_GOLDEN === 'write'
 
+const cases = readCases<ProposeCase[]>('propose.yaml')
+
+it('names no target that does not exist', () => {
+  const named = cases.flatMap(({ expect: list = [] }) => list.flatMap(({ but = {} }) => Object.keys(but)))
+  expect(named.filter((id) => !targets.some((target) => target.id === id))).toEqual([])
+})
+
 for (const target of targets) {
-  for (const testCase of readCases<ProposeCase[]>('propose.yaml')) {
+  for (const testCase of cases) {
     const directory = fileURLToPath(new URL(`golden/${target.id}/${testCase.name}`, import.meta.url))
     const operations = testCase.operations.map(operation)
     const known = inventory(testCase.inventory)
@@ -30,7 +48,7 @@ for (const target of targets) {
 
     describe(`${target.id}, ${testCase.name}: ${testCase.says}`, () => {
       const short = { path: 'loss.json', content: `${JSON.stringify(report.loss, null, 2)}\n` }
-      const golden = [...files.filter(({ path }) => path.endsWith('.yaml') || path === 'tests.json'), short]
+      const golden = [...files.filter(({ path }) => path !== REPORT_FILE), short]
       if (WRITE) rmSync(directory, { recursive: true, force: true })
 
       it.each(golden)('renders $path', ({ path, content }) => {
@@ -77,6 +95,18 @@ for (const target of targets) {
         const uncertain = result.uncertain.reduce((sum, call) => sum + call.requests, 0)
         expect(denied + uncertain).toBe(expected)
         expect(result.newly_allowed).toEqual([])
+      })
+
+      it.each(testCase.expect ?? [])('says to $call: $is', ({ call, is, but }) => {
+        const exception = but?.[target.id]
+        const context = { inventory: known, assumed: readAssumed(files), window: WINDOW }
+        const result = replay(files, [operation(call)], context)
+        const verdict = result.still_allowed > 0 ? 'allowed' : result.newly_denied.length > 0 ? 'denied' : 'uncertain'
+        expect(verdict).toBe(exception?.is ?? is)
+        if (!exception) return
+        expect(exception.is).not.toBe(is)
+        const done = exception.is === 'allowed' ? 'widened' : 'refused'
+        expect(report.loss.filter((loss) => loss.kind === exception.because && loss.done === done)).not.toEqual([])
       })
     })
   }

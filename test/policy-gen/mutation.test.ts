@@ -1,38 +1,24 @@
 import { describe, expect, it } from 'vitest'
-import { parseAllDocuments, stringify } from 'yaml'
 import { generate } from '../../policy-gen/generate.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
-import { targetById } from '../../policy-gen/targets/index.ts'
+import { targets } from '../../policy-gen/targets/index.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
+import type { EditableRule, Editor } from './editors/editor.ts'
+import { EDITORS } from './editors/index.ts'
 import { DISJOINT_PATHS, randomOperations } from './random.ts'
 import { inventoryOf, operation, seeded, WINDOW } from './support.ts'
 
 /**
  * Replay is no tautology: rendered policies are damaged in known ways, and replay must report exactly the calls that the
- * damage concerns. Which those are is computed here from the observed operations and the damaged YAML's own lists, by
+ * damage concerns. Which those are is computed here from the observed operations and the damaged files' own lists, by
  * plain comparison of strings: this file knows nothing of the evaluator.
  */
-interface Operation {
-  ports: string[]
-  methods: string[]
-  paths: string[]
-}
-interface Rule {
-  from: { source: { principals: string[] } }[]
-  to: { operation: Operation }[]
-}
-interface Policy {
-  kind: string
-  metadata: { namespace: string }
-  spec: { selector: { matchLabels: { app: string } }; rules: Rule[] }
-}
 
 /** One place of the rendered rules, chosen at random. */
 interface Place {
-  callee: string
-  rule: Rule
-  to: Operation
+  rule: EditableRule
+  to: EditableRule['entries'][number]
   pick: <T>(items: readonly T[]) => T
 }
 
@@ -46,10 +32,10 @@ interface Mutation {
 
 /** Whether an observed call was granted by this very entry of the rule, as it was before the damage. */
 function inEntry(place: Place): (call: ObservedOperation) => boolean {
-  const principals = place.rule.from.flatMap(({ source }) => [...source.principals])
+  const principals = [...place.rule.principals]
   const { ports, methods, paths } = structuredClone(place.to)
   return (call) =>
-    call.destination.id === place.callee &&
+    call.destination.id === place.rule.callee &&
     principals.includes(call.source.principal) &&
     ports.includes(String(call.workloadPort)) &&
     methods.includes(call.method) &&
@@ -110,13 +96,10 @@ const MUTATIONS: Mutation[] = [
   {
     name: 'another namespace in the principal',
     apply: (place) => {
-      const source = place.pick(place.rule.from).source
-      const principal = place.pick(source.principals)
-      replaceIn(source.principals, principal, principal.replace(/\/ns\/\w+\//, '/ns/elsewhere/'))
-      const entries = new Set(place.rule.to.map(({ operation: to }) => to))
-      const was = [...entries].map((to) =>
-        inEntry({ ...place, to, rule: { ...place.rule, from: [{ source: { principals: [principal] } }] } }),
-      )
+      const { principals, entries } = place.rule
+      const principal = place.pick(principals)
+      replaceIn(principals, principal, principal.replace(/\/ns\/\w+\//, '/ns/elsewhere/'))
+      const was = entries.map((to) => inEntry({ ...place, to, rule: { ...place.rule, principals: [principal] } }))
       return (call) => was.some((test) => test(call))
     },
   },
@@ -134,11 +117,11 @@ const MUTATIONS: Mutation[] = [
     widens: true,
     apply: (place) => {
       const intruder = 'cluster.local/ns/bank/sa/intruder'
-      place.rule.from[0]?.source.principals.push(intruder)
-      const entries = place.rule.to.map(({ operation: to }) =>
-        inEntry({ ...place, to, rule: { ...place.rule, from: [{ source: { principals: [intruder] } }] } }),
+      place.rule.principals.push(intruder)
+      const was = place.rule.entries.map((to) =>
+        inEntry({ ...place, to, rule: { ...place.rule, principals: [intruder] } }),
       )
-      return (call) => entries.some((test) => test(call))
+      return (call) => was.some((test) => test(call))
     },
   },
   {
@@ -168,19 +151,17 @@ function attempts(operations: ObservedOperation[]): ObservedOperation[] {
   return [...distinct.values()]
 }
 
-function mutate(files: PolicyFile[], mutation: Mutation, random: () => number) {
+function mutate(files: PolicyFile[], editor: Editor, mutation: Mutation, random: () => number) {
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
-  const allowing = files.filter(({ path }) => path.startsWith('1-allow/'))
+  const allowing = files.filter((file) => editor.allows(file))
   for (let tries = 0; tries < PLACES; tries++) {
     const file = pick(allowing)
-    const documents = parseAllDocuments(file.content).map((document) => document.toJS() as Policy)
-    const policy = pick(documents)
-    const rule = pick(policy.spec.rules)
-    const { operation: to } = pick(rule.to)
-    const callee = `${policy.metadata.namespace}/${policy.spec.selector.matchLabels.app}`
-    const concerns = mutation.apply({ callee, rule, to, pick })
-    const content = documents.map((document) => stringify(document)).join('---\n')
-    if (concerns) return { concerns, files: files.map((other) => (other === file ? { ...file, content } : other)) }
+    const { rules, save } = editor.open(file)
+    const rule = pick(rules)
+    const concerns = mutation.apply({ rule, to: pick(rule.entries), pick })
+    if (!concerns) continue
+    const content = save()
+    return { concerns, files: files.map((other) => (other === file ? { ...file, content } : other)) }
   }
   return null
 }
@@ -190,15 +171,24 @@ const key = (source: string, destination: string, method: string, path: string, 
 const callKey = (call: ObservedOperation, requests: number) =>
   key(call.source.principal, call.destination.id, call.method, call.path, call.workloadPort, requests)
 
-describe.each(MUTATIONS)('$name', (mutation) => {
+it('every target has an editor, or a reason', () => {
+  expect(Object.keys(EDITORS).sort()).toEqual(targets.map(({ id }) => id).sort())
+})
+
+const EDITED = targets.flatMap((target) => {
+  const editor = EDITORS[target.id]
+  return editor && 'open' in editor ? MUTATIONS.map((mutation) => ({ id: target.id, target, editor, mutation })) : []
+})
+
+describe.each(EDITED)('$id: $mutation.name', ({ target, editor, mutation }) => {
   it('is reported with the right calls, whatever the policies', { timeout: 120_000 }, () => {
     let applied = 0
     let concerned = 0
     for (let seed = 1; applied < 25 && seed < 100; seed++) {
       const operations = randomOperations(seed, OPERATIONS, DISJOINT_PATHS)
       const inventory = inventoryOf(operations)
-      const { files } = generate(operations, inventory, targetById('istio'), { window: WINDOW })
-      const mutated = mutate(files, mutation, seeded(seed))
+      const { files } = generate(operations, inventory, target, { window: WINDOW })
+      const mutated = mutate(files, editor, mutation, seeded(seed))
       if (!mutated) continue
       applied++
       const tried = attempts(operations)

@@ -2,17 +2,36 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { generate } from '../../policy-gen/generate.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
-import { targetById } from '../../policy-gen/targets/index.ts'
+import { targets } from '../../policy-gen/targets/index.ts'
 import { covers, type Grant, rulesOf } from '../../policy-gen/targets/istio/rules.ts'
+import type { Loss } from '../../policy-gen/targets/target.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
 import { concrete, randomOperations } from './random.ts'
 import { inventoryOf, WINDOW } from './support.ts'
 
-const istio = targetById('istio')
 const RUNS = { seed: 20260101, numRuns: 40 }
 /** The machine may be busy: a slow run is no failure. */
 const TIMEOUT_MS = 120_000
 const seeds = fc.integer({ min: 1, max: 1_000_000 })
+
+/**
+ * Targets that cannot say what these calls need, by id, with the reason. Each must announce in its loss report what it
+ * lets in instead; a target that is not listed must have nothing to report.
+ */
+const COARSE: Record<string, string> = {}
+
+/** Whether a loss report says that a call is let in although it was not observed. */
+function announces(loss: readonly Loss[], { source, destination, method, path, workloadPort }: ObservedOperation) {
+  return loss.some(
+    (entry) =>
+      entry.done === 'widened' &&
+      entry.caller === source.principal &&
+      entry.callee === destination.id &&
+      (entry.to === 'workload' || entry.port === 0 || entry.port === workloadPort) &&
+      (entry.to === 'workload' || entry.to === 'port' || entry.method === method) &&
+      (entry.to !== 'path' || entry.path === path),
+  )
+}
 
 /** At every callee: every caller with every method, path and port that was seen there, and whether it was observed. */
 function crossProduct(operations: ObservedOperation[]): { call: ObservedOperation; observed: boolean }[] {
@@ -36,14 +55,14 @@ function crossProduct(operations: ObservedOperation[]): { call: ObservedOperatio
   )
 }
 
-describe('policies at granularity path', { timeout: TIMEOUT_MS }, () => {
+describe.each(targets)('policies of $id at granularity path', { timeout: TIMEOUT_MS }, (target) => {
   it('allow every observed call and no other combination of what was observed', () => {
     fc.assert(
       fc.property(seeds, fc.integer({ min: 1, max: 60 }), (seed, count) => {
         const operations = randomOperations(seed, count)
         const inventory = inventoryOf(operations)
-        const { files, report } = generate(operations, inventory, istio, { window: WINDOW })
-        expect(report.loss).toEqual([])
+        const { files, report } = generate(operations, inventory, target, { window: WINDOW })
+        if (COARSE[target.id] === undefined) expect(report.loss).toEqual([])
         const context = { inventory, window: WINDOW }
         const all = replay(files, operations, context)
         expect(all.still_allowed).toBe(operations.reduce((sum, { requests }) => sum + requests, 0))
@@ -58,8 +77,9 @@ describe('policies at granularity path', { timeout: TIMEOUT_MS }, () => {
             calls.map(({ call }) => call),
             context,
           )
-          expect(result.still_allowed).toBe(calls.filter(({ observed }) => observed).length)
-          expect(result.newly_denied.length).toBe(calls.filter(({ observed }) => !observed).length)
+          const mayPass = calls.filter(({ call, observed }) => observed || announces(report.loss, call)).length
+          expect(result.still_allowed).toBe(mayPass)
+          expect(result.newly_denied.length).toBe(calls.length - mayPass)
         }
       }),
       RUNS,
@@ -71,7 +91,7 @@ describe('policies at granularity path', { timeout: TIMEOUT_MS }, () => {
       fc.property(seeds, (seed) => {
         const operations = randomOperations(seed, 30)
         const inventory = inventoryOf(operations)
-        const { files } = generate(operations, inventory, istio, { granularity, window: WINDOW })
+        const { files } = generate(operations, inventory, target, { granularity, window: WINDOW })
         const result = replay(files, operations, { inventory, window: WINDOW })
         expect(result.newly_denied).toEqual([])
         expect(result.uncertain).toEqual([])
@@ -85,7 +105,7 @@ describe('policies at granularity path', { timeout: TIMEOUT_MS }, () => {
       fc.property(seeds, (seed) => {
         const operations = randomOperations(seed, 30)
         const inventory = inventoryOf(operations)
-        const render = (list: ObservedOperation[]) => generate(list, inventory, istio, { window: WINDOW }).files
+        const render = (list: ObservedOperation[]) => generate(list, inventory, target, { window: WINDOW }).files
         expect(render(operations.toReversed()).filter(isPolicy)).toEqual(render(operations).filter(isPolicy))
       }),
       { ...RUNS, numRuns: 20 },
