@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { generate } from '../../policy-gen/generate.ts'
+import { covers, type Grant, rulesOf } from '../../policy-gen/grants/rules.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
 import { targets } from '../../policy-gen/targets/index.ts'
-import { covers, type Grant, rulesOf } from '../../policy-gen/targets/istio/rules.ts'
 import type { Loss } from '../../policy-gen/targets/target.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
 import { concrete, randomOperations } from './random.ts'
@@ -117,7 +117,7 @@ describe('minimised rules', { timeout: TIMEOUT_MS }, () => {
   const grant: fc.Arbitrary<Grant> = fc.record({
     port: fc.constantFrom(0, 80, 81),
     method: fc.constantFrom('', 'GET', 'PUT', 'POST'),
-    path: fc.constantFrom('', '/a', '/b', '/c/*', '/c/d', '/e/{*}'),
+    path: fc.constantFrom('', '/a', '/b', '/c/{**}', '/c/d', '/e/{*}'),
     not: fc.constantFrom<string[]>([], ['/e/f']),
   })
   const grants = fc.dictionary(fc.constantFrom('p', 'q', 'r', 's'), fc.array(grant, { minLength: 1, maxLength: 12 }))

@@ -1,7 +1,8 @@
 import { stringify } from 'yaml'
 import type { Callee } from '../../../services/model/permission.ts'
-import { digest } from './names.ts'
-import type { GrantProduct, Rule } from './rules.ts'
+import { digest } from '../../grants/names.ts'
+import type { GrantProduct, Rule } from '../../grants/rules.ts'
+import { istioText } from './paths.ts'
 
 /** Istio's own bound on the rules of a policy and on the sources of a rule (its API, `maxItems`). */
 export const ISTIO_ITEMS_MAX = 512
@@ -78,8 +79,8 @@ function operationResource({ ports, methods, paths, notPaths }: GrantProduct): u
   const operation = {
     ...(ports.length > 0 ? { ports: ports.map(String) } : {}),
     ...(methods.length > 0 ? { methods } : {}),
-    ...(paths.length > 0 ? { paths } : {}),
-    ...(notPaths.length > 0 ? { notPaths } : {}),
+    ...(paths.length > 0 ? { paths: paths.map(istioText) } : {}),
+    ...(notPaths.length > 0 ? { notPaths: notPaths.map(istioText) } : {}),
   }
   return Object.keys(operation).length > 0 ? { operation } : null
 }

@@ -1,16 +1,17 @@
-import type { Permission } from '../../../services/model/permission.ts'
-import { readObservedPath, type Segment, typeAdmits } from '../../observed-path.ts'
-import { TEMPLATE_VALUE } from '../../template-characters.ts'
+import type { Permission } from '../../services/model/permission.ts'
+import { readObservedPath, type Segment, typeAdmits } from '../observed-path.ts'
+import { TEMPLATE_VALUE } from '../template-characters.ts'
+import { isPrefix, type PathPattern } from './pattern.ts'
 
-/** A permission with the path that Istio gets for it. */
+/** A permission with the path that the target gets for it. */
 export interface Written {
   permission: Permission
-  path: string
+  path: PathPattern
 }
 
 /** Observed operations of other callers that a template would let in too. */
 export interface Overlap {
-  /** Paths to keep out of the template by `notPaths`. */
+  /** Paths to keep out of the template. */
   not: string[]
   /** Paths that cannot be kept out without keeping out what was observed. */
   open: string[]
@@ -21,12 +22,12 @@ export type OverlapOf = (own: Written, mayAlready: (path: string) => boolean) =>
 
 /**
  * `{*}` is wider than what was observed: `/users/{int}` is written `/users/{*}`, which lets `/users/admin` in. Where
- * another operation of the callee is known to be swept in so, the template gets it as `notPaths`, unless that could hit
+ * another operation of the callee is known to be swept in so, the template gets it as a path that it is not for, unless that could hit
  * the template's own values: a type excludes the literal by itself, and of two routes of one framework the literal one
  * is the one that answers.
  */
 export function overlapsAmong(all: readonly Written[]): OverlapOf {
-  const bounded = all.filter(({ path }) => path !== '' && !path.endsWith('/*'))
+  const bounded = all.filter(({ path }) => path !== '' && !isPrefix(path))
   const shapes = new Map(all.map((written) => [written, readSegments(written)]))
   const segmentsOf = (written: Written): Segment[] => shapes.get(written) ?? []
   const byLength = Map.groupBy(bounded, (written) => segmentsOf(written).length)

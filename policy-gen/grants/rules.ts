@@ -1,8 +1,10 @@
-/** One thing that a caller may do at a callee, in Istio's words: 0 and empty mean any. */
+import { isPrefix, type PathPattern, prefixOf } from './pattern.ts'
+
+/** One thing that a caller may do at a callee: 0 and empty mean any. */
 export interface Grant {
   port: number
   method: string
-  path: string
+  path: PathPattern
   /** Paths that a template would let in and that this caller was not seen to use. */
   not: string[]
 }
@@ -26,7 +28,7 @@ export interface Rule {
  * granted.
  *
  * Grants with a method or a path stand in rules of their own: Istio drops an ALLOW rule as a whole on a plain TCP port
- * as soon as one of its operations is HTTP's.
+ * as soon as one of its operations is HTTP's, and Envoy's filter for plain TCP cannot say them.
  */
 export function rulesOf(grants: ReadonlyMap<string, readonly Grant[]>): Rule[] {
   const groups = new Map<string, { principals: string[]; grants: Grant[] }>()
@@ -56,10 +58,10 @@ export function covers(wide: Grant, narrow: Grant): boolean {
 }
 
 function isBelow(wide: string, narrow: string): boolean {
-  return wide.endsWith('/*') && narrow.startsWith(wide.slice(0, -1))
+  return isPrefix(wide) && narrow.startsWith(prefixOf(wide))
 }
 
-function isHttp(grant: Grant): boolean {
+export function isHttp(grant: Grant): boolean {
   return grant.method !== '' || grant.path !== ''
 }
 
@@ -68,7 +70,7 @@ function withoutCovered(grants: readonly Grant[]): Grant[] {
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([, grant]) => grant)
   const wide = unique.filter(
-    (grant) => grant.port === 0 || grant.method === '' || grant.path === '' || grant.path.endsWith('*'),
+    (grant) => grant.port === 0 || grant.method === '' || grant.path === '' || isPrefix(grant.path),
   )
   return unique.filter((grant) => !wide.some((other) => other !== grant && covers(other, grant)))
 }

@@ -1,6 +1,6 @@
-import type { PolicyCase } from '../target.ts'
+import type { PolicyCase } from '../targets/target.ts'
 import type { CalleeGrants } from './grants.ts'
-import { pathPattern } from './paths.ts'
+import { isPrefix, matcherOf, prefixOf } from './pattern.ts'
 import type { Grant } from './rules.ts'
 
 /** Bounds the deny cases of a callee and of a kind of mutation; the allow cases are bounded by the callee's grants. */
@@ -88,7 +88,7 @@ function* othersOperations(grants: Grants): Generator<Request> {
 }
 
 function requestOf(principal: string, grant: Grant): Request {
-  const path = grant.path.endsWith('/*') ? `${grant.path.slice(0, -1)}${SAMPLE}` : grant.path.replaceAll('{*}', SAMPLE)
+  const path = isPrefix(grant.path) ? `${prefixOf(grant.path)}${SAMPLE}` : grant.path.replaceAll('{*}', SAMPLE)
   return { principal, method: grant.method || 'GET', path: path || '/', port: grant.port }
 }
 
@@ -101,7 +101,7 @@ function isGranted({ grants }: CalleeGrants, request: Request): boolean {
     ({ port, method, path, not }) =>
       (port === 0 || request.port === 0 || port === request.port) &&
       (method === '' || method === request.method) &&
-      (path === '' || pathPattern(path).test(request.path)) &&
-      !not.some((other) => pathPattern(other).test(request.path)),
+      matcherOf(path).test(request.path) &&
+      !not.some((other) => matcherOf(other).test(request.path)),
   )
 }
