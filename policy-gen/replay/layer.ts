@@ -1,6 +1,7 @@
 import type { ObservedOperation } from '../../services/model/operation.ts'
 import type { InventoryIndex } from '../inventory-index.ts'
 import type { NamingRule } from '../naming.ts'
+import type { DeployedRules } from './deployed.ts'
 import type { IgnoredDocument, PolicySet } from './documents.ts'
 import type { ReplayRequest } from './request.ts'
 import { all, type Tri } from './tri.ts'
@@ -33,6 +34,8 @@ export interface Format {
    * @throws PolicyError `bad_policy`, with the file and what to do
    */
   read: (set: PolicySet, context: LayerContext) => { layer: Layer; ignored: IgnoredDocument[] } | null
+  /** The rules that its documents allow by, for a format whose rules can be told apart; null when the set has none. */
+  deployed?: (set: PolicySet, context: LayerContext) => DeployedRules | null
 }
 
 /**

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { diff } from '../../policy-gen/diff/diff.ts'
 import { type Generated, type GenerateOptions, generate } from '../../policy-gen/generate.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
 import { readAssumed } from '../../policy-gen/report.ts'
@@ -28,6 +29,7 @@ import { signalOf, submitRaw } from '../collector/receivers/raw.ts'
 import { createSenders, type Senders } from '../collector/senders.ts'
 import { findSource } from '../collector/sources/index.ts'
 import type { Backtest } from '../model/backtest.ts'
+import type { PolicyDiff } from '../model/diff.ts'
 import type { Graph } from '../model/graph.ts'
 import type { Inventory } from '../model/inventory.ts'
 import type { ObservedOperation } from '../model/operation.ts'
@@ -56,6 +58,12 @@ export type GenerateRequest = { target: string; window: AskedWindow } & Omit<Gen
 
 export type BacktestRequest = { window: AskedWindow } & Omit<BacktestOptions, 'window'>
 
+/** As `policies generate` has them: see `policy-gen/naming.ts`. */
+export interface NamingRules {
+  principal?: string
+  selector?: string
+}
+
 /** Everything that Cinch does for its users, the same for the command line and the API. */
 export interface Cinch {
   migrated: number[]
@@ -81,6 +89,8 @@ export interface Cinch {
   operations(window: AskedWindow): Promise<{ window: Window; operations: ObservedOperation[] }>
   generate(request: GenerateRequest): Promise<Generated>
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
+  /** Deployed policies held against what was observed; the rules name callers and callees that are known by a claim only. */
+  diff(files: PolicyFile[], window: AskedWindow, rules?: NamingRules): Promise<PolicyDiff>
   /** Learns up to a day and replays it, for each of the window's last days; and what that says of tomorrow. */
   backtest(request: BacktestRequest): Promise<Backtest>
   rejects(source: string, limit: number): Promise<RejectListing>
@@ -262,7 +272,7 @@ function questions(
 function policyQuestions(
   seen: (asked: AskedWindow) => Promise<Operations>,
   taught: (asked: AskedWindow) => Promise<Operations>,
-): Pick<Cinch, 'generate' | 'replay' | 'backtest'> {
+): Pick<Cinch, 'generate' | 'replay' | 'diff' | 'backtest'> {
   return {
     generate: async ({ target, window: asked, ...options }) => {
       const { window, inventory, calls } = await taught(asked)
@@ -271,6 +281,11 @@ function policyQuestions(
     replay: async (files, asked) => {
       const { window, inventory, calls } = await seen(asked)
       return replay(files, observedOperations(calls.calls), { inventory, assumed: readAssumed(files), window })
+    },
+    diff: async (files, asked, rules = {}) => {
+      const { window, inventory, calls } = await seen(asked)
+      const assumed = { ...readAssumed(files), ...rules }
+      return diff(files, observedOperations(calls.calls), { inventory, assumed, window })
     },
     backtest: async ({ window: asked, ...options }) => {
       const { window } = await seen(asked)

@@ -75,6 +75,15 @@ export const ReplayBody = Type.Object(
   { additionalProperties: false },
 )
 
+export const DiffBody = Type.Object(
+  {
+    ...ReplayBody.properties,
+    principal: PoliciesBody.properties.principal,
+    selector: PoliciesBody.properties.selector,
+  },
+  { additionalProperties: false },
+)
+
 export const SenderBody = Type.Object(
   {
     id: text('Name of the sender', 63),

@@ -28,6 +28,7 @@ export interface Backend {
   graph(window: AskedWindow): Promise<Graph>
   generate(options: PolicyOptions): Promise<Generated>
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
+  diff: Cinch['diff']
   backtest(asked: AskedBacktest): ReturnType<Cinch['backtest']>
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>

@@ -15,6 +15,8 @@ export function remoteBackend(url: string, token: string): Backend {
     generate: async (options) => await call('POST', '/api/v1/policies', {}, JSON.stringify(options)),
     replay: async (files, window) =>
       await call('POST', '/api/v1/policies/replay', {}, JSON.stringify({ files, ...window })),
+    diff: async (files, window, rules) =>
+      await call('POST', '/api/v1/policies/diff', {}, JSON.stringify({ files, ...window, ...rules })),
     backtest: async (asked) => await call('POST', '/api/v1/policies/backtest', {}, JSON.stringify(asked)),
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
     chains: async (asked) => await get('/api/v1/chains', asked),

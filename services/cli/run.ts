@@ -3,6 +3,7 @@ import { type Backend, openBackend } from './backend.ts'
 import type { Command, Context } from './command.ts'
 import { backtestCommand } from './commands/backtest.ts'
 import { chainsCommand } from './commands/chains.ts'
+import { diffCommand } from './commands/diff.ts'
 import { ingestCommand } from './commands/ingest.ts'
 import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
 import { generateCommand, replayCommand } from './commands/policies.ts'
@@ -21,6 +22,7 @@ export const COMMANDS: Command[] = [
   generateCommand,
   replayCommand,
   backtestCommand,
+  diffCommand,
   rejectsCommand,
   doctorCommand,
   sendersCommand,

@@ -6,6 +6,7 @@ import { replay } from '../../policy-gen/replay/replay.ts'
 import { readAssumed } from '../../policy-gen/report.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import { readFiles } from '../../services/cli/policy-files.ts'
+import type { PolicyDiff } from '../../services/model/diff.ts'
 import type { Graph } from '../../services/model/graph.ts'
 import { EMPTY_INVENTORY } from '../../services/model/inventory.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
@@ -183,6 +184,17 @@ describe.skipIf(absent)('TrainTicket, from the file to the policies', () => {
     expect(unobserved.length).toBeGreaterThan(500)
     const result = decide(unobserved.map(asObserved))
     expect(result.newly_denied).toHaveLength(unobserved.length)
+  })
+
+  test('diff finds nothing to grant or revoke in what was made of the same window', async () => {
+    const compared = await runCli(['policies', 'diff', out, '--json'], { store })
+    const { grant, revoke, restrict, shadowed, kept, requests } = compared.json<PolicyDiff>()
+    expect({ grant, revoke, restrict, shadowed }).toEqual({ grant: [], revoke: [], restrict: [], shadowed: [] })
+    expect(requests).toBe(18_574)
+    expect(kept).toBeGreaterThan(0)
+    expect(compared.code).toBe(0)
+    const text = await runCli(['policies', 'diff', out], { store })
+    expect(text.stdout).toContain(`grant 0, revoke 0, restrict 0, shadowed 0, as it should be ${kept}`)
   })
 
   test('a removed policy is seen by replay, with exit status 1', async () => {

@@ -44,6 +44,16 @@ export function evaluate(request: ReplayRequest, policies: CalleePolicies): Verd
   return { allowed: 'unknown', reason: `not known: ${[...missing].sort().join('; ')}` }
 }
 
+/** Ids of the rules that hold for a request, or may. */
+export function matching(request: ReplayRequest, policies: Applicable[]): string[] {
+  return policies.flatMap(({ policy, applies }) =>
+    policy
+      .rulesFor(request.caller)
+      .filter((rule) => all(applies, matches(rule, policy, request, new Set())) !== 'no')
+      .map(({ id }) => id),
+  )
+}
+
 const ALLOWED_BY_DEFAULT = { result: 'yes', by: 'no ALLOW policy selects the callee' } as const
 
 function firstMatch(policies: Applicable[], request: ReplayRequest, missing: Set<string>): { result: Tri; by: string } {

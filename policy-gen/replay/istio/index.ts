@@ -1,5 +1,6 @@
 import type { Format } from '../layer.ts'
 import { policiesByCallee } from './callee.ts'
+import { deployedRules } from './deployed.ts'
 import { isIstio, readIstio } from './documents.ts'
 import { evaluate } from './evaluate.ts'
 
@@ -13,5 +14,9 @@ export const istio: Format = {
     const policiesOf = policiesByCallee(documents, index, selectorRule)
     const { ignored } = documents
     return { layer: (operation, request) => evaluate(request, policiesOf(operation.destination)), ignored }
+  },
+  deployed(set, context) {
+    const mine = set.take(isIstio)
+    return mine.length === 0 ? null : deployedRules(readIstio(mine), context)
   },
 }

@@ -3,8 +3,8 @@ import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
 import type { Evidence } from '../../model/evidence.ts'
 import type { Granularity } from '../../model/permission.ts'
 import { DAYS_DEFAULT } from '../backtest.ts'
-import type { BacktestRequest, Cinch, GenerateRequest } from '../cinch.ts'
-import { BacktestBody, PoliciesBody, ReplayBody } from '../schemas.ts'
+import type { BacktestRequest, Cinch, GenerateRequest, NamingRules } from '../cinch.ts'
+import { BacktestBody, DiffBody, PoliciesBody, ReplayBody } from '../schemas.ts'
 import type { AskedWindow } from '../window.ts'
 
 /** What a user says of the policies wanted, on the command line and in the API. */
@@ -37,6 +37,15 @@ export function policyRoutes(app: FastifyInstance, cinch: Cinch): void {
       schema: { summary: 'What these policies would have done to the requests of a window', body: ReplayBody },
     },
     async ({ body }) => await cinch.replay(body.files, body),
+  )
+
+  app.post<{ Body: { files: PolicyFile[] } & NamingRules & AskedWindow }>(
+    '/api/v1/policies/diff',
+    {
+      bodyLimit: POLICIES_BYTES_MAX,
+      schema: { summary: 'Deployed policies held against what was observed: grant, revoke, restrict', body: DiffBody },
+    },
+    async ({ body: { files, since, until, ...rules } }) => await cinch.diff(files, { since, until }, rules),
   )
 
   app.post<{ Body: AskedBacktest }>(

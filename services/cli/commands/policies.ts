@@ -1,5 +1,6 @@
 import type { Generated } from '../../../policy-gen/generate.ts'
 import { targets } from '../../../policy-gen/targets/index.ts'
+import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
 import type { PolicyOptions } from '../../api/routes/policies.ts'
 import { CinchError } from '../../model/errors.ts'
 import type { ReplayCall, ReplayResult } from '../../model/replay.ts'
@@ -101,20 +102,25 @@ export const replayCommand: Command = {
   summary: 'what these policies would have done to the requests of a window; exit 1 when something would be denied',
   options: WINDOW,
   run: async ({ args, backend, print }) => {
-    const [dir] = args.positionals
-    if (!dir || args.positionals.length > 1)
-      throw new CinchError('usage', 'give one directory of policies', 'cinch policies replay DIR')
-    const files = readFiles(dir)
-    if (!files.some((file) => /\.ya?ml$/.test(file.path)))
-      throw new CinchError(
-        'bad_policy',
-        `${dir} holds no policies`,
-        'give a directory with .yaml files, such as cinch policies generate writes',
-      )
+    const files = policiesIn(args, 'policies replay')
     const result = await (await backend()).replay(files, { since: args.text('since'), until: args.text('until') })
     print(args.flag('json') ? toJson(result) : describeReplay(result))
     return result.newly_denied.length > 0 ? 1 : 0
   },
+}
+
+/** @throws CinchError `usage`, `bad_policy` */
+export function policiesIn(args: Arguments, command: string): PolicyFile[] {
+  const [dir] = args.positionals
+  if (!dir || args.positionals.length > 1)
+    throw new CinchError('usage', 'give one directory of policies', `cinch ${command} DIR`)
+  const files = readFiles(dir)
+  if (files.some((file) => /\.ya?ml$/.test(file.path))) return files
+  throw new CinchError(
+    'bad_policy',
+    `${dir} holds no policies`,
+    'give a directory with .yaml files, such as cinch policies generate writes',
+  )
 }
 
 function describeReplay(result: ReplayResult): string {

@@ -1,0 +1,127 @@
+import type { DeployedRule, PolicyDiff, RuleUse } from '../../services/model/diff.ts'
+import type { ObservedOperation } from '../../services/model/operation.ts'
+import { daysOf, isMonthEnd } from '../confidence/days.ts'
+import { PolicyError } from '../errors.ts'
+import { indexInventory } from '../inventory-index.ts'
+import { namingRule } from '../naming.ts'
+import type { DeployedRules } from '../replay/deployed.ts'
+import { type PolicyText, readPolicySet } from '../replay/documents.ts'
+import { formats } from '../replay/formats.ts'
+import { isTemplate } from '../replay/paths.ts'
+import { type ReplayContext, replay } from '../replay/replay.ts'
+import { requestOf, routesAmong } from '../replay/request.ts'
+import { shadowedBy } from './shadow.ts'
+
+/** In fewer days a quarter's, a month's or an incident's callers may not have come. */
+const DAYS_MIN = 35
+/** Of each rule. */
+const USES_SHOWN_MAX = 20
+
+/**
+ * Holds deployed policies against what was observed: what they lack, what nobody uses, and what is wider than its use.
+ *
+ * @throws PolicyError `bad_policy`, `bad_option`
+ */
+export function diff(
+  files: readonly PolicyText[],
+  operations: readonly ObservedOperation[],
+  context: ReplayContext,
+): PolicyDiff {
+  const served = operations.filter(({ requests }) => requests > 0).map((operation) => ({ ...operation, denied: 0 }))
+  const replayed = replay(files, served, context)
+  const deployed = deployedIn(files, context)
+  const uses = usesOf(deployed, served, context)
+  const shadowed = shadowedBy(deployed.flatMap(({ rules }) => rules))
+  const others = deployed.flatMap(({ rules }) => rules).filter((rule) => !shadowed.has(rule))
+  const guards = guardsOf(context.window)
+  const shown = (rule: DeployedRule) => ruleUse(rule, uses.get(rule) ?? [], guards)
+  const { revoke = [], restrict = [], keep = [] } = Object.groupBy(others, (rule) => useOf(rule, uses.get(rule)))
+  return {
+    window: context.window,
+    days: daysOf(context.window).length,
+    requests: replayed.requests,
+    grant: replayed.newly_denied,
+    revoke: revoke.map(shown),
+    restrict: restrict.map(shown),
+    shadowed: [...shadowed].map(([rule, by]) => ({ ...rule, by: by.rule })),
+    kept: keep.length,
+  }
+}
+
+function useOf(rule: DeployedRule, uses: readonly ObservedOperation[] | undefined): 'revoke' | 'restrict' | 'keep' {
+  if (!uses) return 'revoke'
+  return isBroad(rule, uses) ? 'restrict' : 'keep'
+}
+
+function deployedIn(files: readonly PolicyText[], context: ReplayContext): DeployedRules[] {
+  const set = readPolicySet(files)
+  const selector = context.assumed?.selector
+  const selectorRule = selector === undefined ? null : namingRule(selector, 'assumed selector')
+  const found = formats.flatMap(
+    (format) => format.deployed?.(set, { index: indexInventory(context.inventory), selectorRule }) ?? [],
+  )
+  if (found.length > 0) return found
+  const known = formats.filter((format) => format.deployed).map(({ id }) => id)
+  throw new PolicyError('bad_policy', `there are no policies whose rules can be compared; formats: ${known.join(', ')}`)
+}
+
+function usesOf(
+  deployed: readonly DeployedRules[],
+  operations: readonly ObservedOperation[],
+  { inventory, assumed }: ReplayContext,
+): Map<DeployedRule, ObservedOperation[]> {
+  const index = indexInventory(inventory)
+  const principal = assumed?.principal === undefined ? null : namingRule(assumed.principal, 'assumed principal')
+  const routesOf = routesAmong(operations)
+  const uses = new Map<DeployedRule, ObservedOperation[]>()
+  for (const operation of operations) {
+    const request = requestOf(operation, index, principal, routesOf)
+    for (const { usedBy } of deployed)
+      for (const rule of usedBy(operation, request)) {
+        const known = uses.get(rule)
+        if (known) known.push(operation)
+        else uses.set(rule, [operation])
+      }
+  }
+  return uses
+}
+
+function guardsOf(window: { since: string; until: string }): string[] {
+  const days = daysOf(window)
+  return [
+    ...(days.length < DAYS_MIN ? [`${days.length} of ${DAYS_MIN} days were observed`] : []),
+    ...(days.some(({ day }) => isMonthEnd(day)) ? [] : ['the end of a month was not observed']),
+  ]
+}
+
+/**
+ * Whether a rule could say less and still allow its uses: a field is open, and they all tell what would stand there. A
+ * template says what was seen: many values of one operation.
+ */
+function isBroad({ source, method, path }: DeployedRule, uses: readonly ObservedOperation[]): boolean {
+  const isOpen = (text: string) => text === '' || text.includes('*')
+  const all = (tells: (operation: ObservedOperation) => boolean) => uses.every(tells)
+  return (
+    (isOpen(source) && all((use) => use.source.id !== '')) ||
+    (isOpen(method) && all((use) => use.method !== '')) ||
+    (isOpen(path) && !isTemplate(path) && all((use) => use.path !== '' && !use.pathFlags.includes('route')))
+  )
+}
+
+function ruleUse(rule: DeployedRule, used: readonly ObservedOperation[], guards: readonly string[]): RuleUse {
+  const byRequests = [...used].sort((a, b) => b.requests - a.requests)
+  return {
+    ...rule,
+    requests: used.reduce((sum, { requests }) => sum + requests, 0),
+    last_used:
+      used
+        .map(({ lastSeen }) => lastSeen)
+        .sort()
+        .at(-1) ?? null,
+    used_for: byRequests.slice(0, USES_SHOWN_MAX).map(({ source, destination, method, path, requests }) => ({
+      ...{ source: source.principal || source.id, destination: destination.id },
+      ...{ method, path, requests },
+    })),
+    guards: used.length === 0 ? [...guards] : [],
+  }
+}

@@ -1,0 +1,10 @@
+import type { DeployedRule } from '../../services/model/diff.ts'
+import type { ObservedOperation } from '../../services/model/operation.ts'
+import type { ReplayRequest } from './request.ts'
+
+/** The allowing rules of a policy set, taken apart so far that each has one caller and one operation. */
+export interface DeployedRules {
+  rules: DeployedRule[]
+  /** Those of them that allow an observed operation, or may: what is not known is a use, so nothing used is taken away. */
+  usedBy: (operation: ObservedOperation, request: ReplayRequest) => DeployedRule[]
+}

@@ -1,0 +1,155 @@
+import { expect, test } from 'vitest'
+import { diff } from '../../policy-gen/diff/diff.ts'
+import { PolicyError } from '../../policy-gen/errors.ts'
+import { generate } from '../../policy-gen/generate.ts'
+import { targetById } from '../../policy-gen/targets/index.ts'
+import type { RuleUse } from '../../services/model/diff.ts'
+import { inventory, inventoryOf, operation, seeded } from './support.ts'
+
+const WINDOW = { since: '2026-01-01T00:00:00Z', until: '2026-02-10T00:00:00Z' }
+const SHORT = { since: '2026-01-01T00:00:00Z', until: '2026-01-15T00:00:00Z' }
+const LABELS = inventory({ workloads: { 'shop/orders': { app: 'orders' }, 'shop/stock': { app: 'stock' } } })
+
+const policy = (name: string, rules: string) => ({
+  path: `${name}.yaml`,
+  content: `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ${name}, namespace: shop}
+spec:
+  selector: {matchLabels: {app: ${name.split('-')[0]}}}
+  rules: ${rules}
+`,
+})
+const who = (...names: string[]) =>
+  `from: [{source: {principals: [${names.map((name) => `cluster.local/ns/shop/sa/${name}`).join(', ')}]}}]`
+const what = (methods: string, paths: string) =>
+  `to: [{operation: {methods: [${methods}], paths: [${paths
+    .split(', ')
+    .map((path) => `'${path}'`)
+    .join(', ')}]}}]`
+const shown = ({ source, method, path }: Pick<RuleUse, 'source' | 'method' | 'path'>) =>
+  `${source.split('/').at(-1)} ${method} ${path}`
+
+test('each caller, method and path of a rule stands for itself', () => {
+  const files = [policy('orders', `[{${who('web', 'job')}, ${what('GET, PUT', '/items, /items/{*}, /admin*')}}]`)]
+  const seen = [
+    operation({ path: '/items', requests: 7 }),
+    operation({ path: '/items/{int}', method: 'PUT', requests: 5 }),
+    operation({ from: 'shop/job', path: '/admin/export', requests: 2 }),
+    operation({ from: 'shop/job', path: '/admin/import', requests: 1 }),
+    operation({ from: 'shop/other', path: '/items', requests: 3 }),
+    // Refused by somebody: it is neither a use nor a wish.
+    operation({ from: 'shop/scan', path: '/items', requests: 0, denied: 50 }),
+  ]
+  const found = diff(files, seen, { inventory: LABELS, window: WINDOW })
+  expect(found).toMatchObject({ window: WINDOW, days: 40, requests: 18, kept: 2 })
+  expect(found.grant.map((call) => [call.source, call.path, call.requests])).toEqual([
+    ['cluster.local/ns/shop/sa/other', '/items', 3],
+  ])
+  expect(found.restrict.map(shown)).toEqual(['job GET /admin*'])
+  expect(found.restrict[0]).toMatchObject({
+    ...{
+      rule: 'ns[shop]-policy[orders]-rule[0]',
+      file: 'orders.yaml',
+      scope: 'shop app=orders',
+      requests: 3,
+      guards: [],
+    },
+    used_for: [
+      { method: 'GET', path: '/admin/export', requests: 2 },
+      { method: 'GET', path: '/admin/import', requests: 1 },
+    ],
+  })
+  // Twelve combinations, less the two that are used as they are and the broad one.
+  expect(found.revoke.map(shown).sort()).toEqual([
+    ...['job GET /items', 'job GET /items/{*}', 'job PUT /admin*', 'job PUT /items', 'job PUT /items/{*}'],
+    ...['web GET /admin*', 'web GET /items/{*}', 'web PUT /admin*', 'web PUT /items'],
+  ])
+  expect(found.revoke.every(({ last_used, guards }) => last_used === null && guards.length === 0)).toBe(true)
+})
+
+test('an open rule is restricted to what it was used for', () => {
+  const files = [policy('orders', `[{}]`), policy('stock', `[{${who('web')}}]`)]
+  const seen = [operation({}), operation({ to: 'shop/stock', path: '/levels' })]
+  const found = diff(files, seen, { inventory: LABELS, window: WINDOW })
+  expect(found.restrict.map(({ source, method, path, used_for }) => [source, method, path, used_for[0]?.path])).toEqual(
+    [
+      ['', '', '', '/items'],
+      ['cluster.local/ns/shop/sa/web', '', '', '/levels'],
+    ],
+  )
+})
+
+test('a short window, and one without the end of a month, says to wait', () => {
+  const files = [
+    policy('orders', `[{${who('web')}, ${what('GET', '/items')}}, {${who('job')}, ${what('GET', '/close')}}]`),
+  ]
+  const [unused] = diff(files, [operation({})], { inventory: LABELS, window: SHORT }).revoke
+  expect(unused?.guards).toEqual(['14 of 35 days were observed', 'the end of a month was not observed'])
+})
+
+test('a use that cannot be told is a use', () => {
+  const files = [
+    policy('orders', `[{${who('web')}, ${what('GET', '/items/5')}}, {${who('job')}, ${what('GET', '/x')}}]`),
+  ]
+  const seen = [operation({ path: '/items/{int}' }), operation({ from: 'shop/job', path: '' })]
+  expect(diff(files, seen, { inventory: LABELS, window: WINDOW })).toMatchObject({ revoke: [], kept: 2 })
+})
+
+test('what another rule allows too is shadowed, unless that one asks for more', () => {
+  const claim = `when: [{key: 'request.auth.claims[role]', values: [clerk]}]`
+  const files = [
+    policy('orders-a', `[{${who('web')}, ${what('GET', '/items')}}]`),
+    policy(
+      'orders-b',
+      `[{${who('web')}, to: [{operation: {methods: [GET]}}]}, {${who('job')}, ${what('GET', '/items')}}]`,
+    ),
+    policy('orders-c', `[{${who('job')}, ${claim}}]`),
+    policy('stock', `[{${who('web')}, ${what('GET', '/items')}}]`),
+  ]
+  const { shadowed } = diff(files, [], { inventory: LABELS, window: WINDOW })
+  expect(shadowed.map(({ file, by }) => [file, by])).toEqual([['orders-a.yaml', 'ns[shop]-policy[orders-b]-rule[0]']])
+})
+
+test('lists that multiply beyond all reading are refused', () => {
+  const many = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name}${n}`).join(', ')
+  const rule = `{from: [{source: {principals: [${many('p', 200)}]}}], ${what(many('M', 60), many('/p', 60))}}`
+  const run = () => diff([policy('orders', `[${rule}]`)], [], { inventory: LABELS, window: WINDOW })
+  expect(run).toThrow(PolicyError)
+  expect(run).toThrow('split the rule')
+})
+
+test('a set without rules that can be compared is refused', () => {
+  expect(() => diff([], [], { inventory: LABELS, window: WINDOW })).toThrow('formats: istio')
+})
+
+/** What was generated from a window is what it needs; without some of its operations it is that much too wide. */
+test.each([1, 2, 3, 4, 5])('a draft fits its own window exactly (seed %i)', (seed) => {
+  const next = seeded(seed)
+  const pick = <T>(list: readonly T[]) => list[Math.floor(next() * list.length)] as T
+  const seen = Array.from({ length: 80 }, () =>
+    operation({
+      from: `shop/${pick(['web', 'job', 'api'])}`,
+      to: `shop/${pick(['orders', 'stock', 'users'])}`,
+      method: pick(['GET', 'POST']),
+      path: pick(['/a/x', '/a/y', '/b/x', '/c/{int}', '/c/{uuid}', '/d/{int}/e']),
+    }),
+  )
+  const context = { inventory: inventoryOf(seen), window: WINDOW }
+  const keyOf = (one: (typeof seen)[number]) =>
+    `${one.source.principal} ${one.destination.id} ${one.method} ${one.path.replaceAll(/\{\w+\}/g, '{*}')}`
+  const { files } = generate(seen, context.inventory, targetById('istio'), { window: WINDOW })
+  const whole = diff(files, seen, context)
+  expect(whole).toMatchObject({ grant: [], revoke: [], restrict: [], shadowed: [] })
+  expect(whole.kept).toBe(new Set(seen.map(keyOf)).size)
+
+  const less = seen.filter(() => next() < 0.5)
+  const left = new Set(less.map(keyOf))
+  const gone = [...new Set(seen.map(keyOf))].filter((key) => !left.has(key))
+  const found = diff(files, less, context)
+  const named = found.revoke.map(
+    ({ source, scope, method, path }) => `${source} ${scope.replace(' app=', '/')} ${method} ${path}`,
+  )
+  expect(named.sort()).toEqual(gone.sort())
+  expect(found).toMatchObject({ grant: [], restrict: [], kept: left.size })
+})
