@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { diff } from '../../policy-gen/diff/diff.ts'
 import { type Generated, type GenerateOptions, generate } from '../../policy-gen/generate.ts'
+import { preflight } from '../../policy-gen/preflight/preflight.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
 import { readAssumed } from '../../policy-gen/report.ts'
 import { targetById } from '../../policy-gen/targets/index.ts'
@@ -33,6 +34,7 @@ import type { PolicyDiff } from '../model/diff.ts'
 import type { Graph } from '../model/graph.ts'
 import type { Inventory } from '../model/inventory.ts'
 import type { ObservedOperation } from '../model/operation.ts'
+import type { Preflight } from '../model/preflight.ts'
 import type { ReplayResult } from '../model/replay.ts'
 import { migrate } from '../store/migrate.ts'
 import { readInventory } from '../store/queries/inventory.ts'
@@ -91,6 +93,8 @@ export interface Cinch {
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
   /** Deployed policies held against what was observed; the rules name callers and callees that are known by a claim only. */
   diff(files: PolicyFile[], window: AskedWindow, rules?: NamingRules): Promise<PolicyDiff>
+  /** What would break on enforcement and no traffic shows. */
+  preflight(files: PolicyFile[], window: AskedWindow): Promise<Preflight>
   /** Learns up to a day and replays it, for each of the window's last days; and what that says of tomorrow. */
   backtest(request: BacktestRequest): Promise<Backtest>
   rejects(source: string, limit: number): Promise<RejectListing>
@@ -272,7 +276,7 @@ function questions(
 function policyQuestions(
   seen: (asked: AskedWindow) => Promise<Operations>,
   taught: (asked: AskedWindow) => Promise<Operations>,
-): Pick<Cinch, 'generate' | 'replay' | 'diff' | 'backtest'> {
+): Pick<Cinch, 'generate' | 'replay' | 'diff' | 'preflight' | 'backtest'> {
   return {
     generate: async ({ target, window: asked, ...options }) => {
       const { window, inventory, calls } = await taught(asked)
@@ -286,6 +290,10 @@ function policyQuestions(
       const { window, inventory, calls } = await seen(asked)
       const assumed = { ...readAssumed(files), ...rules }
       return diff(files, observedOperations(calls.calls), { inventory, assumed, window })
+    },
+    preflight: async (files, asked) => {
+      const { window, inventory, calls } = await seen(asked)
+      return preflight(files, observedOperations(calls.calls), { inventory, window })
     },
     backtest: async ({ window: asked, ...options }) => {
       const { window } = await seen(asked)

@@ -29,6 +29,7 @@ export interface Backend {
   generate(options: PolicyOptions): Promise<Generated>
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
   diff: Cinch['diff']
+  preflight: Cinch['preflight']
   backtest(asked: AskedBacktest): ReturnType<Cinch['backtest']>
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>

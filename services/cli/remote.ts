@@ -17,6 +17,8 @@ export function remoteBackend(url: string, token: string): Backend {
       await call('POST', '/api/v1/policies/replay', {}, JSON.stringify({ files, ...window })),
     diff: async (files, window, rules) =>
       await call('POST', '/api/v1/policies/diff', {}, JSON.stringify({ files, ...window, ...rules })),
+    preflight: async (files, window) =>
+      await call('POST', '/api/v1/policies/preflight', {}, JSON.stringify({ files, ...window })),
     backtest: async (asked) => await call('POST', '/api/v1/policies/backtest', {}, JSON.stringify(asked)),
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
     chains: async (asked) => await get('/api/v1/chains', asked),

@@ -7,6 +7,7 @@ import { diffCommand } from './commands/diff.ts'
 import { ingestCommand } from './commands/ingest.ts'
 import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
 import { generateCommand, replayCommand } from './commands/policies.ts'
+import { preflightCommand } from './commands/preflight.ts'
 import { sendersCommand } from './commands/senders.ts'
 import { serveCommand } from './commands/serve.ts'
 import { sizeCommand } from './commands/size.ts'
@@ -23,6 +24,7 @@ export const COMMANDS: Command[] = [
   replayCommand,
   backtestCommand,
   diffCommand,
+  preflightCommand,
   rejectsCommand,
   doctorCommand,
   sendersCommand,

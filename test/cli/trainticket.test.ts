@@ -10,6 +10,7 @@ import type { PolicyDiff } from '../../services/model/diff.ts'
 import type { Graph } from '../../services/model/graph.ts'
 import { EMPTY_INVENTORY } from '../../services/model/inventory.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
+import type { Preflight } from '../../services/model/preflight.ts'
 import type { ReplayResult } from '../../services/model/replay.ts'
 import { required, SHARED_DATA } from '../requirements.ts'
 import { type Ran, runCli, scratch } from '../support/cli.ts'
@@ -195,6 +196,14 @@ describe.skipIf(absent)('TrainTicket, from the file to the policies', () => {
     expect(compared.code).toBe(0)
     const text = await runCli(['policies', 'diff', out], { store })
     expect(text.stdout).toContain(`grant 0, revoke 0, restrict 0, shadowed 0, as it should be ${kept}`)
+  })
+
+  test('preflight knows what it looked for, and finds none of it', async () => {
+    const checked = await runCli(['policies', 'preflight', out, '--json'], { store })
+    expect(checked.json<Preflight>().findings).toEqual([])
+    expect(checked.code).toBe(0)
+    const text = await runCli(['policies', 'preflight', out], { store })
+    expect(text.stdout).toMatch(/^0 found\n\nlooked for, and not found:\n {2}an ALLOW policy without a selector/)
   })
 
   test('a removed policy is seen by replay, with exit status 1', async () => {

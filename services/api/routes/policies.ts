@@ -48,6 +48,15 @@ export function policyRoutes(app: FastifyInstance, cinch: Cinch): void {
     async ({ body: { files, since, until, ...rules } }) => await cinch.diff(files, { since, until }, rules),
   )
 
+  app.post<{ Body: { files: PolicyFile[] } & AskedWindow }>(
+    '/api/v1/policies/preflight',
+    {
+      bodyLimit: POLICIES_BYTES_MAX,
+      schema: { summary: 'What would break on enforcement and no traffic shows', body: ReplayBody },
+    },
+    async ({ body }) => await cinch.preflight(body.files, body),
+  )
+
   app.post<{ Body: AskedBacktest }>(
     '/api/v1/policies/backtest',
     {

@@ -1,0 +1,158 @@
+import type { PolicyDocument } from '../../replay/documents.ts'
+import { isRecord } from '../../replay/fields.ts'
+import {
+  asksHttp,
+  type Ground,
+  isAmbient,
+  labelsOf,
+  labelsOfNamespace,
+  placeOf,
+  policyName,
+  selected,
+  specOf,
+  type Trap,
+  WAYPOINT,
+} from '../ground.ts'
+
+/** ztunnel's port for mutual TLS between nodes (HBONE). */
+const HBONE_PORT = 15008
+
+/** In ambient mode everything arrives on the tunnel's port; a NetworkPolicy that does not list it cuts the workload off. */
+export const hbonePort: Trap = {
+  id: 'hbone_port',
+  title: 'a NetworkPolicy in ambient mode without port 15008',
+  find: (ground) =>
+    ground.documents
+      .filter(({ kind, apiVersion }) => kind === 'NetworkPolicy' && apiVersion.startsWith('networking.k8s.io/'))
+      .flatMap((document) => {
+        const { namespace, object } = placeOf(document)
+        const spec = specOf(document)
+        const { podSelector, ingress } = spec
+        const workloads = selected(ground.inventory, { namespace, cluster: undefined }, matchLabels(podSelector))
+        const ambient = workloads.filter((workload) => isAmbient(ground, workload))
+        const rules = Array.isArray(ingress) ? ingress.filter(isRecord) : []
+        if (ambient.length === 0 || rules.length === 0 || rules.some(admitsTunnel)) return []
+        return [
+          {
+            harm: 'breaks' as const,
+            file: document.file,
+            object,
+            what: `${ambient.map(({ name }) => name).join(', ')} are in ambient mode: what is sent to them arrives on port ${HBONE_PORT}, which no rule lets in`,
+            fix: `allow port ${HBONE_PORT} from the same peers`,
+          },
+        ]
+      }),
+}
+
+function admitsTunnel({ ports }: Record<string, unknown>): boolean {
+  if (!Array.isArray(ports) || ports.length === 0) return true
+  return ports.filter(isRecord).some(({ port, endPort }) => {
+    if (port === undefined) return true
+    return (
+      port === HBONE_PORT ||
+      (typeof port === 'number' && typeof endPort === 'number' && port <= HBONE_PORT && HBONE_PORT <= endPort)
+    )
+  })
+}
+
+function matchLabels(selector: unknown): Record<string, string> | undefined {
+  const labels = isRecord(selector) ? selector['matchLabels'] : undefined
+  return isRecord(labels)
+    ? Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value)]))
+    : undefined
+}
+
+/** ztunnel reads no HTTP: an ALLOW rule that asks for a method or a path is left out there, so it denies. */
+export const waypointMissing: Trap = {
+  id: 'waypoint_missing',
+  title: 'a policy on methods or paths in ambient mode that no waypoint reads',
+  find: (ground) =>
+    ground.authorization
+      .filter((policy) => !policy.targeted && asksHttp(policy))
+      .flatMap((policy) => {
+        const names = ambientOf(ground, policy)
+        if (names.length === 0) return []
+        return [
+          {
+            harm: policy.action === 'ALLOW' ? ('breaks' as const) : ('ignored' as const),
+            file: policy.file,
+            object: policyName(policy),
+            what: `it selects ${names.join(', ')} in ambient mode: ztunnel leaves its HTTP rules out, and waypoints ignore selectors`,
+            fix: 'bind it to the Service with targetRefs, and put a waypoint in front of that',
+          },
+        ]
+      }),
+}
+
+/** A policy that is bound to a Service holds at the waypoint; without one, or around it, nobody asks. */
+export const waypointBypassed: Trap = {
+  id: 'waypoint_bypassed',
+  title: 'a policy of a Service that no waypoint stands in front of',
+  find: ({ documents }) =>
+    documents
+      .filter(({ kind }) => kind === 'AuthorizationPolicy')
+      .flatMap((document) => {
+        const { namespace, object } = placeOf(document)
+        const { targetRefs } = specOf(document)
+        const services = (Array.isArray(targetRefs) ? targetRefs : [])
+          .filter(isRecord)
+          .filter(({ kind }) => kind === 'Service')
+          .map(({ name }) => String(name))
+        const open = services.filter((name) => !hasWaypoint(documents, namespace, name))
+        return open.map((name) => ({
+          harm: 'ignored' as const,
+          file: document.file,
+          object,
+          what: `neither the Service ${namespace}/${name} nor its namespace uses a waypoint (label ${WAYPOINT}): nothing enforces it`,
+          fix: `label the Service or the namespace with ${WAYPOINT}, and deny at ztunnel whoever is not the waypoint`,
+        }))
+      }),
+}
+
+// Only where the set declares the namespace or the Service can the label's absence be told.
+function hasWaypoint(documents: readonly PolicyDocument[], namespace: string, name: string): boolean {
+  const service = documents.find(
+    (document) =>
+      document.kind === 'Service' && document.metadata['name'] === name && placeOf(document).namespace === namespace,
+  )
+  const declared = documents.some(({ kind, metadata }) => kind === 'Namespace' && metadata['name'] === namespace)
+  if (!service && !declared) return true
+  const used = labelsOf(service)[WAYPOINT] ?? labelsOfNamespace(documents, namespace)[WAYPOINT]
+  return used !== undefined && used !== 'none'
+}
+
+/** A dry run at ztunnel needs a release and a setting that know it; older ones enforce the policy. */
+export const dryRunAmbient: Trap = {
+  id: 'dry_run_ambient',
+  title: 'a dry run in ambient mode, which ztunnel before 1.29 enforces',
+  find: (ground) =>
+    ground.documents
+      .filter(({ kind }) => kind === 'AuthorizationPolicy')
+      .filter(
+        ({ metadata }) => isRecord(metadata['annotations']) && metadata['annotations']['istio.io/dry-run'] === 'true',
+      )
+      .flatMap((document) => {
+        const { namespace, object } = placeOf(document)
+        const { targetRefs, targetRef, selector } = specOf(document)
+        if (targetRefs !== undefined || targetRef !== undefined) return []
+        const names = selected(ground.inventory, { namespace, cluster: undefined }, matchLabels(selector))
+          .filter((workload) => isAmbient(ground, workload))
+          .map(({ name }) => name)
+        if (names.length === 0) return []
+        return [
+          {
+            harm: 'breaks' as const,
+            file: document.file,
+            object,
+            what: `it selects ${names.join(', ')} in ambient mode: ztunnel before 1.29, or without AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY, enforces it`,
+            fix: 'bind it to a waypoint with targetRefs, or update ztunnel and set that before it is applied',
+          },
+        ]
+      }),
+}
+
+function ambientOf(ground: Ground, policy: Parameters<typeof policyName>[0]): string[] {
+  return selected(ground.inventory, policy, policy.selector)
+    .filter((workload) => isAmbient(ground, workload))
+    .map(({ name }) => name)
+}
