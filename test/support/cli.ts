@@ -17,7 +17,7 @@ export interface Ran {
 }
 
 export interface RunOptions {
-  /** Directory of the embedded store, given as `--store chdb:<dir>`; absent, no `--store` is given. */
+  /** Directory of the embedded store, given as `--store chdb:<dir>`, or a server's URL; absent, no `--store` is given. */
   store?: string
   input?: string | Buffer
   env?: Record<string, string>
@@ -35,7 +35,7 @@ export function scratch(name: string): { dir: string; path(...parts: string[]): 
 }
 
 function start(args: string[], { store, env, cwd }: RunOptions): ChildProcess {
-  const given = store === undefined ? [] : ['--store', `chdb:${store}`]
+  const given = store === undefined ? [] : ['--store', store.startsWith('http:') ? store : `chdb:${store}`]
   return spawn(process.execPath, [MAIN, ...args, ...given], {
     cwd,
     stdio: 'pipe',
@@ -88,9 +88,12 @@ export interface Served {
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
-/** Starts `cinch serve` on a free port, and waits until it says where it is. */
-export async function startServe(store: string, args: string[] = []): Promise<Served> {
-  const child = start(['serve', '--port', '0', ...args], { store })
+/**
+ * Starts `cinch serve` on a free port, and waits until it says where it is.
+ * @param cwd where it keeps its token and its spool when the store is a server's URL
+ */
+export async function startServe(store: string, args: string[] = [], cwd = process.cwd()): Promise<Served> {
+  const child = start(['serve', '--port', '0', ...args], { store, cwd })
   const out = gather(child.stdout)
   const err = gather(child.stderr)
   const closed = once(child, 'close')
@@ -99,7 +102,8 @@ export async function startServe(store: string, args: string[] = []): Promise<Se
   })()
   await Promise.race([told, closed.then(() => expect.fail(`serve ended: ${out()}${err()}`))])
   const url = /(http:\S+)\/#token=/.exec(out())?.[1] ?? ''
-  const token = readFileSync(join(store, 'admin-token'), 'utf8').trim()
+  const dataDir = store.startsWith('http:') ? join(cwd, '.cinch', 'server') : store
+  const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim()
   return {
     url,
     token,

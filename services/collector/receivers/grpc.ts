@@ -15,6 +15,8 @@ import { exportResponse } from './wire.ts'
 export const MESSAGE_BYTES_MAX = 16 << 20
 /** Messages that are read at once: with the bound above, what is in memory before it can be counted. */
 const READS_MAX = 24
+/** So many of one sender: whose senders stall holds up itself, and nobody else. */
+const READS_OF_SENDER_MAX = 8
 /** A request of one message must be there within this time. */
 const MESSAGE_WITHIN_MS = 30_000
 const STREAMS_PER_CONNECTION_MAX = 100
@@ -32,12 +34,12 @@ export function createGrpc(context: ReceiverContext): Server {
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   })
-  const reads = createLanes(Array.from({ length: READS_MAX }, (_, index) => index))
+  const reads = createReads()
   for (const signal of OTLP_SIGNALS) {
     const source = sourceOf(signal.source)
     if (!source) continue
     const handler: handleClientStreamingCall<Buffer, Buffer> = (call, callback) => {
-      const read = () => reads(() => oneMessage(call))
+      const read = (sender: string) => reads(sender, () => oneMessage(call))
       exportRequest(context, signal, source, call, read).then(
         (outcome) => callback(null, exportResponse(outcome.rejected, rejectsMessage(outcome))),
         (error: unknown) => callback(failureOf(error, context)),
@@ -55,14 +57,14 @@ async function exportRequest(
   signal: OtlpSignal,
   source: Source,
   call: RawCall,
-  read: () => Promise<Buffer>,
+  read: (sender: string) => Promise<Buffer>,
 ): Promise<Outcome> {
   const origin = await originOf(context, call, source, RECEIVER)
   const flow = { source: source.id, sender: origin.sender, receiver: RECEIVER }
   let hold: Hold | undefined
   try {
     hold = context.gatherer.admit(origin.sender, signal.signal)
-    const body = await read()
+    const body = await read(origin.sender)
     hold.grow(body.length)
     const { bytes, records } = checkProtobuf(signal, body)
     if (records === 0) {
@@ -81,6 +83,23 @@ async function exportRequest(
     if (error instanceof OverloadedError) context.observe.delayed(flow, 1)
     else if (error instanceof CinchError) context.observe.rejected(flow, 1)
     throw error
+  }
+}
+
+/** Lets messages be read, so many at once in all and of each sender. */
+function createReads(): (sender: string, read: () => Promise<Buffer>) => Promise<Buffer> {
+  const all = createLanes(Array.from({ length: READS_MAX }, (_, index) => index))
+  const bySender = new Map<string, { lanes: typeof all; waiting: number }>()
+  return async (sender, read) => {
+    const lanes = () => createLanes(Array.from({ length: READS_OF_SENDER_MAX }, (_, index) => index))
+    const own = bySender.get(sender) ?? { lanes: lanes(), waiting: 0 }
+    bySender.set(sender, own)
+    own.waiting++
+    try {
+      return await own.lanes(() => all(read))
+    } finally {
+      if (--own.waiting === 0) bySender.delete(sender)
+    }
   }
 }
 

@@ -2,14 +2,16 @@ import { createRequire } from 'node:module'
 import type * as Kafkajs from 'kafkajs'
 import { CinchError } from '../../model/errors.ts'
 import type { KafkaConfig } from './kafka/config.ts'
+import { type Connection, guardFrames } from './kafka/frames.ts'
 import { firstKey, type RecordBatch, readRecordBatches } from './kafka/record-batch.ts'
 import { askTopicIds, type Broker } from './kafka/topic-id.ts'
 
 /*
- * The only file that knows kafkajs. Two things of it are replaced, which its exact version in package.json makes safe:
+ * The only file that knows kafkajs. Three things of it are replaced, which its exact version in package.json makes safe:
  * - It inflates and decodes each message of a fetch before it hands over any. A batch that it cannot read ends the consumer,
  *   and one of 150,000 small messages overflows the stack. Here a fetch is cut into record batches, and no further.
  * - It does not ask for the ids of topics, without which a topic that was made anew looks like the old one.
+ * - Bytes that are no answer of a broker end the process, or fill its memory. Here they end the connection.
  */
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -246,6 +248,7 @@ function load(): typeof Kafkajs {
   const loaded = require.cache[path]
   if (!loaded) throw new Error('kafkajs is not laid out as its version says')
   loaded.exports = decodeMessages
+  guardFrames((require('kafkajs/src/network/connection') as { prototype: Connection }).prototype)
   library = require('kafkajs') as typeof Kafkajs
   return library
 }
