@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { describe, expect, test } from 'vitest'
 import { startTestServer } from '../../store/start-server.ts'
 import { scratch } from '../../support/cli.ts'
+import { cable } from './cable.ts'
 import { call } from './grpc.ts'
 import { request, traceRequest } from './requests.ts'
 import { openReceivers } from './support.ts'
@@ -41,34 +40,6 @@ describe('a sender over its quota', () => {
     }
   }, 60_000)
 })
-
-/** A cable to a server, which can be pulled and put in again. */
-async function cable(to: string): Promise<{ url: string; pull(): void; putIn(): Promise<void>; close(): void }> {
-  const { port: serverPort } = new URL(to)
-  const sockets = new Set<Socket>()
-  let server: Server | undefined
-  let port = 0
-  const close = () => {
-    server?.close()
-    for (const socket of sockets) socket.destroy()
-  }
-  const putIn = async () => {
-    server = createServer((near) => {
-      const far = connect(Number(serverPort), '127.0.0.1')
-      for (const socket of [near, far]) {
-        sockets.add(socket)
-        socket.on('error', () => {}).on('close', () => sockets.delete(socket))
-      }
-      near.pipe(far)
-      far.pipe(near)
-    })
-    server.listen(port, '127.0.0.1')
-    await once(server, 'listening')
-    port = (server.address() as AddressInfo).port
-  }
-  await putIn()
-  return { url: `http://127.0.0.1:${port}`, pull: close, putIn, close }
-}
 
 describe('a store that is away for a while', () => {
   test('senders are told to come again, memory and spool keep their bounds, and everything is stored once', async () => {
