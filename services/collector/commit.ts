@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -5,10 +6,11 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import { batchCounts, type Counts } from '../store/queries/batches.ts'
 import { type FilePosition, recordPositions } from '../store/queries/files.ts'
 import { type MessageReject, rejectChunk, rejectMessages } from '../store/queries/rejects.ts'
-import { recordRequests } from '../store/queries/requests.ts'
+import { recordRequests, type StoredRequest, storedRequests } from '../store/queries/requests.ts'
 import { openSpool, type Spool, type SpoolEntry } from '../store/spool.ts'
 import { run, type Store } from '../store/store.ts'
 import { type Outcome, outcomesOf, type Part } from './gather/parts.ts'
+import { REMEMBERED_S } from './gather/requests.ts'
 import { halves } from './input/protobuf.ts'
 import { createLanes } from './lanes.ts'
 import { type Observer, SILENT } from './observe.ts'
@@ -127,6 +129,8 @@ interface Inserted extends Counts {
 async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<Inserted> {
   const { store, client } = context
   const { note } = entry
+  const elsewhere = await storedElsewhere(context, note.parts)
+  if (elsewhere.size > 0) return await insertRest(context, entry, elsewhere)
   const source = findSource(note.source)
   const { plain, wrapped } = statementsFor(source, note.framing, store.location.kind === 'chdb' ? 'file' : 'input')
   const batch = batchOf(note.token)
@@ -159,6 +163,51 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<I
   }
   await entry.done()
   return { ...counts, outcomes }
+}
+
+/**
+ * What is stored of these requests already. Asked where several processes write to a store: a sender that heard nothing from one of
+ * them may repeat its request to another, which does not remember it.
+ */
+async function storedElsewhere({ store, client }: Context, parts: Part[] = []): Promise<Map<string, StoredRequest>> {
+  if (store.location.kind === 'chdb' || parts.length === 0) return new Map()
+  const ids = parts.map(({ id }) => id)
+  const found = await storedRequests(client, ids, REMEMBERED_S)
+  return new Map(found.map((request) => [request.id, request]))
+}
+
+/** Inserts those of a chunk's requests that are not in the store, as a chunk of their own. */
+async function insertRest(
+  context: Context,
+  entry: SpoolEntry<Note>,
+  known: Map<string, StoredRequest>,
+): Promise<Inserted> {
+  const { parts = [], ...note } = entry.note
+  const bytes = await readFile(entry.path)
+  const pieces: Buffer[] = []
+  let at = 0
+  for (const part of parts) {
+    if (!known.has(part.id)) pieces.push(bytes.subarray(at, at + part.bytes))
+    at += part.bytes
+  }
+  const rest = parts.filter(({ id }) => !known.has(id))
+  let added: Inserted = { accepted: 0, rejected: 0, outcomes: [] }
+  if (rest.length > 0) {
+    const which = createHash('sha256').update(JSON.stringify(rest.map(({ id }) => id)))
+    const token = `${note.token}.${which.digest('hex').slice(0, 32)}`
+    const lines = note.lines === 0 ? 0 : rest.reduce((sum, { records }) => sum + (records ?? 1), 0)
+    const chunk = { ...note, token, lines, parts: rest }
+    added = await insertChunk(context, context.spool.add(Buffer.concat(pieces), chunk, false))
+  }
+  await entry.done()
+  const fresh = added.outcomes.values()
+  const outcomes = parts.map(({ id }): Outcome => {
+    const { accepted, rejected } = known.get(id) ?? { accepted: 0, rejected: 0 }
+    return known.has(id)
+      ? { accepted, rejected, together: 1, repeated: true }
+      : (fresh.next().value ?? { accepted, rejected, together: 1 })
+  })
+  return { ...added, outcomes }
 }
 
 /**

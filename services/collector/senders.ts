@@ -46,38 +46,64 @@ export interface Senders {
 
 const hash = (token: string) => createHash('sha256').update(token).digest('hex')
 
-/** A registration that another process made is known after this time. */
-const READ_AGAIN_MS = 10_000
+/** Registrations are read again from this age on, while those that are known are still taken. */
+const READ_AGAIN_MS = 5_000
+/** What another process registered or revoked is known after this time: beyond it a request waits for what is read. */
+const KNOWN_FOR_MS = 10_000
+/** So long at most: senders that were known stay so while the store is away. */
+const WAIT_MS = 1_000
 
 /** The registered senders as they were read last: a request must not wait for a query, nor for a store that is away. */
-function createCache(store: Store): { rows(): Promise<SenderRow[]>; forget(): void } {
-  let known: Promise<SenderRow[]> | undefined
-  let readMs = 0
+function createCache(store: Pick<Store, 'reads'>, now: () => number) {
+  let known: { rows: SenderRow[]; readMs: number } | undefined
+  let reading: Promise<SenderRow[]> | undefined
+  let askedMs = 0
   const read = () => {
-    readMs = performance.now()
-    return readSenders(store.reads)
+    const startedMs = now()
+    askedMs = startedMs
+    const asked = readSenders(store.reads).then((rows) => {
+      // What was forgotten while it was read is read anew.
+      if (reading === asked) known = { rows, readMs: startedMs }
+      return rows
+    })
+    reading = asked
+    asked
+      .finally(() => {
+        if (reading === asked) reading = undefined
+      })
+      // Whoever waits for it hears of it.
+      .catch(() => {})
+    return asked
   }
   return {
-    rows: async () => {
-      if (known && performance.now() - readMs < READ_AGAIN_MS) return await known
-      const before = known
-      const asked = read().catch((error: unknown) => {
-        // Senders that were known stay so while the store is away; what was forgotten meanwhile stays forgotten.
-        if (known === asked) known = before
-        if (!before) throw error
-        return before
-      })
-      known = asked
-      return await (before ?? asked)
+    rows: async (): Promise<SenderRow[]> => {
+      const ageMs = known ? now() - known.readMs : Number.POSITIVE_INFINITY
+      if (known && ageMs < READ_AGAIN_MS) return known.rows
+      if (!known) return await (reading ?? read())
+      const before = known.rows
+      if (!reading && now() - askedMs >= WAIT_MS) read()
+      const waitMs = WAIT_MS - (now() - askedMs)
+      if (!reading || waitMs <= 0 || ageMs < KNOWN_FOR_MS) return before
+      return await soon(reading, before, waitMs)
     },
     forget: () => {
       known = undefined
+      reading = undefined
     },
   }
 }
 
-export function createSenders(store: Store): Senders {
-  const { rows, forget } = createCache(store)
+/** What is asked for, or after a while or a failure what was known before. */
+async function soon<T>(asked: Promise<T>, before: T, waitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<T>((resolve) => {
+    timer = setTimeout(() => resolve(before), waitMs)
+  })
+  return await Promise.race([asked.catch(() => before), late]).finally(() => clearTimeout(timer))
+}
+
+export function createSenders(store: Store, now = () => performance.now()): Senders {
+  const { rows, forget } = createCache(store, now)
   const save = async (row: SenderRow) => {
     await saveSender(store.jobs, row)
     forget()

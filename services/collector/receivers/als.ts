@@ -16,6 +16,8 @@ const BATCH_MS = 50
 const BATCHES_MAX = 8
 /** Envoy names its node with all of its metadata; Istio's has some kilobytes. Its extensions do not count. */
 const IDENTIFIER_BYTES_MAX = 64 << 10
+/** A stream may be open for weeks: whether its sender is still registered is asked again after this time. */
+const AUTHORIZE_AGAIN_MS = 5_000
 /** What a stream that is gone left behind is tried for so long, and is lost then. */
 const GIVE_UP_AFTER_MS = 60_000
 
@@ -82,9 +84,20 @@ class Stream {
   }
 
   async run(): Promise<void> {
-    const origin = await originOf(this.#context, this.#call, this.#source, RECEIVER)
+    const authorize = () => originOf(this.#context, this.#call, this.#source, RECEIVER)
+    let origin = await authorize()
+    let askedMs = performance.now()
     try {
-      for await (const message of this.#call) await this.#take(message as Buffer, origin)
+      for await (const message of this.#call) {
+        if (performance.now() - askedMs > AUTHORIZE_AGAIN_MS) {
+          const now = await authorize()
+          // What was taken so far was taken on the word that it had then.
+          if (JSON.stringify(now) !== JSON.stringify(origin)) this.#flush(origin)
+          origin = now
+          askedMs = performance.now()
+        }
+        await this.#take(message as Buffer, origin)
+      }
     } finally {
       this.#isOver = true
       clearTimeout(this.#timer)

@@ -29,6 +29,21 @@ export async function recordRequests(
   )
 }
 
+/** Those of the requests with these ids that any process stored in the last `seconds`. */
+export async function storedRequests(
+  client: ClickHouseClient,
+  ids: string[],
+  seconds: number,
+): Promise<StoredRequest[]> {
+  return await query<StoredRequest>(
+    client,
+    `SELECT lower(hex(r.request)) AS id, max(r.accepted) AS accepted, max(r.rejected) AS rejected FROM received_request AS r
+     WHERE r.received >= now() - toIntervalSecond({seconds:UInt32}) AND r.request IN (SELECT unhex(arrayJoin({ids:Array(String)})))
+     GROUP BY r.request`,
+    { ids, seconds },
+  )
+}
+
 /** The newest requests of the last `seconds`, `limit` of them at most, oldest first. */
 export async function recentRequests(
   client: ClickHouseClient,
