@@ -61,8 +61,8 @@ function spanStatements(source: Source, { reads, lines, settings }: LineInput): 
   })
   const rows = expand(part('otlp-traces/mapping.sql'), { spans, redacted: part('common/redact.sql') })
   return {
-    plain: `INSERT INTO parsed_span (${SPAN_COLUMNS}) ${settings}
-      SELECT ${SPAN_COLUMNS} FROM (${rows})${reads === 'input' ? ' FORMAT RawBLOB' : ''}`,
+    plain: `INSERT INTO parsed_span (${SPAN_COLUMNS}, source_format) ${settings}
+      SELECT ${SPAN_COLUMNS}, '${source.id}' FROM (${rows})${reads === 'input' ? ' FORMAT RawBLOB' : ''}`,
   }
 }
 

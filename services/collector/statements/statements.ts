@@ -99,8 +99,8 @@ function spanStatement(framing: Framing, reads: Reads): string {
       ? expand(part('otlp-traces/json.sql'), { lines: chunkLines(reads), resource })
       : expand(part('otlp-traces/protobuf.sql'), { constants: CONSTANTS, requests: protobuf.requests, resource })
   const body = reads === 'input' ? ` FORMAT ${framing === 'lines' ? 'LineAsString' : 'ProtobufSingle'}` : ''
-  return `INSERT INTO parsed_span (${SPAN_COLUMNS}) ${settings}${format}
-    SELECT ${SPAN_COLUMNS} FROM (${expand(part('otlp-traces/mapping.sql'), { spans, redacted: part('common/redact.sql') })})${body}`
+  return `INSERT INTO parsed_span (${SPAN_COLUMNS}, source_format) ${settings}${format}
+    SELECT ${SPAN_COLUMNS}, 'otlp-traces' FROM (${expand(part('otlp-traces/mapping.sql'), { spans, redacted: part('common/redact.sql') })})${body}`
 }
 
 const ATTRIBUTES =

@@ -129,3 +129,13 @@ test('a chunk ends where a document does, whatever the chunk’s size', async ()
   expect(found.length).toBeGreaterThan(2)
   for (const chunk of found) expect(chunk.startsWith('{')).toBe(true)
 })
+
+test('what is stored and what is rejected of a document is counted for its own format, not for the one it is brought to', async () => {
+  const whole = JSON.stringify({ data: [trace(901), trace(902, { trace: '0'.repeat(32) })] })
+  await store.file(SOURCE, whole, 'formats')
+  await store.file(SOURCE, '{"data": 7', 'formats')
+  const of = (table: string, what: string) =>
+    store.rows(`SELECT source_format, ${what} AS n FROM ${table} WHERE cluster = 'formats' GROUP BY source_format`)
+  expect(await of('ingest_batch', 'sum(accepted)')).toEqual([{ source_format: SOURCE, n: 2 }])
+  expect(await of('rejected_line', 'count()')).toEqual([{ source_format: SOURCE, n: 3 }])
+})
