@@ -73,7 +73,7 @@ export function logFields(framing: Framing, { constants, lines, reads }: RecordI
   const shown = SHOWN.map((key) => `\`f.${key}\``).join(`, ' ', `)
   return {
     fields: `SELECT sender, tenant, batch, evidence_cap, speaks_for, cluster,
-      pod_namespace, pod_workload, is_name_claimed, ${stageOfName('`f.access_log_type`')} AS stage, 0 AS attempt,
+      pod_namespace, pod_workload, is_name_claimed, stage, 0 AS attempt,
       multiIf(refused != '', refused, has_keys, concat(${shown}), body_text) AS line,
       ${picked.join(', ')}, ${UNTOLD_BY_TEXT}
       FROM (${lineFields(keyed(part('istio-json/mapping.sql')), 'istio-json', texts)}) AS told`,
@@ -103,16 +103,15 @@ function keyed(mapping: string): string {
   const object = /untuple\(JSONExtract\(text, 'Tuple\(([^']*)\)'\)\) AS f\b/.exec(mapping)
   const types = object?.[1]?.split(',').map((field) => field.trim().split(' ') as [name: string, type: string])
   if (!object || !types) throw new Error('istio-json/mapping.sql no longer takes its fields from one JSONExtract')
-  const fields = [...types, ['access_log_type', 'LowCardinality(String)'] as const].map(
+  const fields = types.map(
     ([name, type]) =>
       `${asType(type, `if(has_keys, ${keyValue(name)}, toString(\`object.${name}\`))`)} AS \`f.${name}\``,
   )
-  const whole = `${object[1]}, access_log_type LowCardinality(String)`
   return mapping
     .replace(object[0], () => fields.join(',\n    '))
     .replace(
       'FROM ({unwrap})',
-      () => `FROM (SELECT *, untuple(JSONExtract(text, 'Tuple(${whole})')) AS object FROM ({unwrap}))`,
+      () => `FROM (SELECT *, untuple(JSONExtract(text, 'Tuple(${object[1]})')) AS object FROM ({unwrap}))`,
     )
     .replaceAll(
       /position\(text, '"(\w+)"'\) > 0/g,
@@ -131,9 +130,5 @@ function keyValue(name: string): string {
   return `if(empty(claims), ${value}, concat('{', arrayStringConcat(arrayMap(c -> concat(toJSONString(c.1), ':',
     if(startsWith(c.2.1, '[') AND isValidJSON(c.2.1), c.2.1, toJSONString(if(c.2.1 = '-', '', ${scalar('c.2')})))), claims), ','), '}'))`
 }
-
-const stageOfName = (type: string) =>
-  `multiIf(${type} IN ('TcpUpstreamConnected', 'DownstreamStart', 'DownstreamTunnelSuccessfullyEstablished', 'UdpTunnelUpstreamConnected'), 'start',
-    ${type} IN ('TcpPeriodic', 'DownstreamPeriodic', 'UdpPeriodic'), 'periodic', 'end')`
 
 const part = (name: string) => readFileSync(join(packageRoot(), 'services/collector/sources', name), 'utf8')

@@ -50,7 +50,7 @@ export function recordStatement(source: string, framing: Framing, input: RecordI
 }
 
 /** Lets columns that `common/envoy.sql` knows nothing of pass through it. */
-function carrying(columns: string, facts: string): string {
+export function carrying(columns: string, facts: string): string {
   const carried = facts.replace(/^SELECT\s+sender,/m, `SELECT ${columns}, sender,`)
   if (carried === facts) throw new Error('common/envoy.sql no longer begins with the sender')
   return carried

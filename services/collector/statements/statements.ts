@@ -7,7 +7,7 @@ import type { Source } from '../sources/index.ts'
 import { expand } from '../sources/sql.ts'
 import { ownStatements, PROXY_CONTAINERS } from './facts.ts'
 import { metricStatement } from './metrics.ts'
-import { RECORD_SOURCES, recordStatement } from './records.ts'
+import { carrying, RECORD_SOURCES, recordStatement } from './records.ts'
 import { protobufInput, type Reads } from './schema.ts'
 
 /**
@@ -84,10 +84,16 @@ function requestInsert(source: Source, unwrap: string, reads: Reads): string {
     request_line: part('common/request_line.sql'),
     text_untold: part('common/text_untold.sql'),
   })
-  const facts = expand(part('common/envoy.sql'), { fields })
+  const told = expand(part('common/envoy.sql'), { fields })
+  // Only JSON tells the stage. At its start nothing has been decided of a request.
+  const hasStage = source.id === 'istio-json'
+  const facts = hasStage
+    ? `SELECT * REPLACE (if(stage = 'start', 'undecided', decision) AS decision) FROM (${carrying('stage', told)})`
+    : told
+  const columns = hasStage ? `${REQUEST_COLUMNS}, stage` : REQUEST_COLUMNS
   const settled = expand(part('common/settle.sql'), { facts, redacted: part('common/redact.sql') })
-  return `INSERT INTO parsed_request (${REQUEST_COLUMNS}, source_format) ${settings}
-    SELECT ${REQUEST_COLUMNS}, '${source.id}' FROM (${settled})${reads === 'input' ? ' FORMAT LineAsString' : ''}`
+  return `INSERT INTO parsed_request (${columns}, source_format) ${settings}
+    SELECT ${columns}, '${source.id}' FROM (${settled})${reads === 'input' ? ' FORMAT LineAsString' : ''}`
 }
 
 function spanStatement(framing: Framing, reads: Reads): string {

@@ -46,7 +46,8 @@ const ENTRY_TYPE = { key: 'access_log_type', value: text('%ACCESS_LOG_TYPE%') }
 
 /** The recommended keys as OpenTelemetry's list of keys and values; `jwt` is a list within. */
 function keyValues(): { key: string; value: object }[] {
-  return Object.entries(RECOMMENDED_JSON).map(([key, format]) => ({
+  const told = Object.entries(RECOMMENDED_JSON).filter(([key]) => key !== ENTRY_TYPE.key)
+  return told.map(([key, format]) => ({
     key,
     value:
       typeof format === 'string'
