@@ -126,6 +126,8 @@ export interface CinchOptions {
   observe?: Observer
   /** Runs a job of the analyzer, timed and traced. */
   job?: (name: string, work: () => Promise<unknown>) => Promise<unknown>
+  /** For a service: how long ago spans must have begun to be looked at for good; absent, all are at once. `pairSpans` */
+  spansSettledMs?: number
   /** For a service, which counts chains every now and then; absent, they are counted when they are asked for. */
   chainsPace?: Pace
 }
@@ -142,7 +144,7 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   const committer = createCommitter(store, observe)
   const recovered = await committer.recover()
   const analyze = sharing(async () => {
-    await job('pair_spans', () => pairSpans(store))
+    await job('pair_spans', () => pairSpans(store, options.spansSettledMs))
     await job('count_metrics', () => countMetrics(store))
   })
   const pace = options.chainsPace

@@ -18,8 +18,10 @@ import { SCRAPE_OPTIONS, startScrapers } from '../scraping.ts'
 const ROLES = ['collector', 'analyzer', 'api'] as const
 type Role = (typeof ROLES)[number]
 
-/** How often derived data is brought up to date. */
-const ANALYZE_EVERY_MS = 2000
+/** How often derived data is brought up to date: with what a round takes itself, half of the 2 s in which a span is to be seen. */
+const ANALYZE_EVERY_MS = 500
+/** SDKs report what ended in the 5 s before (`OTEL_BSP_SCHEDULE_DELAY`), Collectors wait up to 5 s more when they are refused. */
+const SPANS_SETTLED_MS = 15_000
 
 /** A minute's chains are counted when it has been over for so long: by then most of what belongs to them has come. */
 const CHAINS_SETTLED_MS = 120_000
@@ -85,6 +87,7 @@ async function serve(
     gatherer: { note, quotaBytesPerSecond: quotaOption(args) },
     observe: registry,
     job: (name, work) => registry.job(name, work),
+    spansSettledMs: SPANS_SETTLED_MS,
     chainsPace: { settledMs: CHAINS_SETTLED_MS, pauseMs: CHAINS_PAUSE_MS },
   })
   noteRecovery(cinch.recovered, note)

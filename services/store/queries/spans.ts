@@ -1,6 +1,9 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { LIMITS, query, run } from '../store.ts'
 
+/** What is paired at a time. A stored slot keeps its width: another one takes a migration that empties the tables of slots. */
+export const SLOT_MS = 2000
+
 /** A half-open range of minutes, in milliseconds since 1970. */
 export interface MinuteRange {
   since: number
@@ -10,6 +13,16 @@ export interface MinuteRange {
 export interface DirtyMinute {
   minute: number
   spans: number
+}
+
+export interface ChangedSlot {
+  /** Its start, milliseconds since 1970. */
+  slot: number
+  spans: number
+  /** When the last of its spans ended; no later than a day after the slot. */
+  until: number
+  /** Whether it holds more spans than when it was last paired; else it was paired before its parents of long ago were looked for. */
+  isChanged: boolean
 }
 
 /** Minutes that hold more spans than when they were last paired. */
@@ -25,27 +38,78 @@ export async function dirtyMinutes(client: ClickHouseClient): Promise<DirtyMinut
   )
 }
 
+const slotOf = (time: string) => `toStartOfInterval(${time}, INTERVAL ${SLOT_MS / 1000} SECOND)`
+
+const IN_MINUTES = (time: string) =>
+  `toStartOfMinute(${time}) IN (SELECT fromUnixTimestamp(arrayJoin({minutes:Array(UInt32)})))`
+
 /**
- * Minutes that hold children of long spans of the given minutes. A long span is exported when it ends, after its children
- * were paired without it.
+ * Of microseconds, as the column: of `time < toDateTime('… 10:01:00')` the engine's index thinks that 10:00:59.999 is not before it
+ * (26.7), and leaves the part out.
  */
-export async function childMinutesOfLongSpans(client: ClickHouseClient, minutes: DirtyMinute[]): Promise<number[]> {
+const bound = (name: string) => `fromUnixTimestamp64Micro({${name}:Int64}, 'UTC')`
+
+const SLOTS = '(SELECT fromUnixTimestamp(arrayJoin({slots:Array(UInt32)})))'
+
+const IN_SLOTS = `time >= ${bound('since')} AND time < ${bound('until')} AND ${slotOf('time')} IN ${SLOTS}`
+
+/** Slots of some minutes that were not paired as they are now. What was written days ago may be gone, and does not count. */
+export async function changedSlots(client: ClickHouseClient, minutes: number[]): Promise<ChangedSlot[]> {
   if (minutes.length === 0) return []
-  const rows = await query<{ minute: number }>(
+  const rows = await query<{ slot: number; spans: number; until: number; is_changed: number }>(
     client,
-    `SELECT DISTINCT toUnixTimestamp(toStartOfMinute(child.time)) * 1000 AS minute FROM span AS child
-     WHERE toStartOfMinute(child.time) >= fromUnixTimestamp({first:UInt32}) AND toStartOfMinute(child.time) < fromUnixTimestamp({last:UInt32}) + INTERVAL 1 DAY
-       AND parent_key IN (
-         SELECT span_key FROM span AS long
-         WHERE toUnixTimestamp(toStartOfMinute(long.time)) IN {minutes:Array(UInt32)} AND duration_us > 60000000)`,
+    `SELECT toUnixTimestamp(slot) * 1000 AS slot, spans, toUnixTimestamp(last) * 1000 AS until, spans != paired AS is_changed
+     FROM (
+       SELECT ${slotOf('time')} AS slot, count() AS spans, max(time + toIntervalMicrosecond(least(duration_us, 86400000000))) AS last
+       FROM span WHERE ${IN_MINUTES('time')} GROUP BY slot
+     ) AS now
+     LEFT JOIN (
+       SELECT slot, spans AS paired, is_settled FROM span_slot_paired FINAL WHERE ${IN_MINUTES('slot')} AND written >= today() - 1
+     ) AS before USING slot
+     WHERE spans != paired OR NOT is_settled ORDER BY slot`,
+    { minutes: minutes.map(seconds) },
+    'jobs',
+  )
+  return rows.map(({ is_changed, ...row }) => ({ ...row, isChanged: is_changed === 1 }))
+}
+
+/**
+ * Slots that hold children of the given slots' spans: children that were paired before their parent came. They begin at most a
+ * minute before it, by a clock that is behind, and at most a minute after the last of the spans ended.
+ */
+export async function slotsOfChildren(client: ClickHouseClient, parents: ChangedSlot[]): Promise<number[]> {
+  if (parents.length === 0) return []
+  const rows = await query<{ slot: number }>(
+    client,
+    `SELECT DISTINCT toUnixTimestamp(${slotOf('child.time')}) * 1000 AS slot FROM span AS child
+     WHERE child.time >= ${bound('since')} - INTERVAL 1 MINUTE AND child.time < ${bound('ended')} + INTERVAL 1 MINUTE
+       AND ${IS_CHILD} AND parent_key IN (SELECT span_key FROM span WHERE ${IN_SLOTS})`,
     {
-      first: Math.min(...minutes.map(({ minute }) => minute)) / 1000,
-      last: Math.max(...minutes.map(({ minute }) => minute)) / 1000,
-      minutes: minutes.map(({ minute }) => minute / 1000),
+      ...slotParams(parents.map(({ slot }) => slot)),
+      ended: (Math.max(...parents.map(({ until }) => until)) + 1000) * 1000,
     },
     'jobs',
   )
-  return rows.map(({ minute }) => minute)
+  return rows.map(({ slot }) => slot)
+}
+
+export async function markSlots(
+  client: ClickHouseClient,
+  slots: ChangedSlot[],
+  isSettled: (slot: number) => boolean,
+): Promise<void> {
+  if (slots.length === 0) return
+  await run(
+    client,
+    `INSERT INTO span_slot_paired (slot, spans, is_settled, version)
+     SELECT fromUnixTimestamp(marks.1), marks.2, marks.3, toUnixTimestamp64Milli(now64(3))
+     FROM (SELECT arrayJoin(arrayZip({slots:Array(UInt32)}, {spans:Array(UInt64)}, {settled:Array(UInt8)})) AS marks)`,
+    {
+      slots: slots.map(({ slot }) => seconds(slot)),
+      spans: slots.map(({ spans }) => spans),
+      settled: slots.map(({ slot }) => Number(isSettled(slot))),
+    },
+  )
 }
 
 export async function markPaired(client: ClickHouseClient, minutes: DirtyMinute[]): Promise<void> {
@@ -58,54 +122,88 @@ export async function markPaired(client: ClickHouseClient, minutes: DirtyMinute[
   )
 }
 
+const seconds = (ms: number) => Math.floor(ms / 1000)
+
+/** @param slots not empty */
+function slotParams(slots: number[]): { slots: number[]; since: number; until: number } {
+  return {
+    slots: slots.map(seconds),
+    since: Math.min(...slots) * 1000,
+    until: (Math.max(...slots) + SLOT_MS) * 1000,
+  }
+}
+
 const CALL_KEY =
-  'minute, cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol, method, shape, path_flags'
+  'cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol, method, shape, path_flags'
 
 /**
- * Pairs the spans that start in a range with their parents, and writes the range's calls anew.
+ * Pairs the spans that start in some slots with their parents, and writes the slots' calls anew.
  *
- * A call is a span whose parent belongs to another service; client spans are not the callee's. The small side, the
- * entries, is the hash table; parents are looked for in a minute around the range, then, for those still alone, in the
- * day before (streams, slow parents). A span has one parent: where several spans claim the same id, any one of them stands
- * for it, else a sender that repeats ids would make a call of each pair. A call that is no longer found is written as zero.
+ * A call is a span whose parent belongs to another service; client spans are not the callee's. Parents are looked for in the
+ * seconds around the slots, then, if asked for, in the day before (streams, slow parents) for those still alone. A span has one
+ * parent: where several spans claim the same id, any one of them stands for it, else a sender that repeats ids would make a call
+ * of each pair. A call that is no longer found is written as zero.
+ * @param slots not empty, none further apart than the memory of one statement reaches
  */
-export async function writeCalls(client: ClickHouseClient, range: MinuteRange): Promise<void> {
+export async function writeSlotCalls(client: ClickHouseClient, slots: number[], isFar: boolean): Promise<void> {
+  const calls = callsOf(isFar ? `${NEAR_PARENTS} UNION ALL ${FAR_PARENTS}` : NEAR_PARENTS)
   await run(
     client,
-    `INSERT INTO span_call (${CALL_KEY}, requests, first_seen, last_seen, version)
-     SELECT ${CALL_KEY}, sum(n) AS requests, min(first), max(last), toUnixTimestamp64Milli(now64(3))
+    `INSERT INTO span_call_slot (slot, ${CALL_KEY}, requests, first_seen, last_seen, version)
+     SELECT slot, ${CALL_KEY}, sum(n) AS requests, min(first), max(last), toUnixTimestamp64Milli(now64(3))
      FROM (
-       SELECT ${CALL_KEY}, count() AS n, min(time) AS first, max(time) AS last FROM (${CALLS}) GROUP BY ${CALL_KEY}
+       SELECT slot, ${CALL_KEY}, count() AS n, min(time) AS first, max(time) AS last FROM (${calls}) GROUP BY slot, ${CALL_KEY}
        UNION ALL
-       SELECT ${CALL_KEY}, 0 AS n, first_seen AS first, last_seen AS last FROM span_call FINAL WHERE minute >= {since:DateTime('UTC')} AND minute < {until:DateTime('UTC')}
+       SELECT slot, ${CALL_KEY}, 0 AS n, first_seen AS first, last_seen AS last FROM span_call_slot FINAL
+       WHERE slot IN ${SLOTS}
      )
-     GROUP BY ${CALL_KEY}
+     GROUP BY slot, ${CALL_KEY}
      SETTINGS ${LIMITS.jobs}`,
-    { since: range.since / 1000, until: range.until / 1000 },
+    slotParams(slots),
   )
 }
 
-const COLUMNS =
-  'span_key, parent_key, time, cluster, namespace, workload, service, kind, protocol, method, path, path_flags, path_rank, is_database'
+/** Writes the calls of some minutes anew, as the sums of their slots. A call that is no longer in them is written as zero. */
+export async function writeCalls(client: ClickHouseClient, minutes: number[]): Promise<void> {
+  await run(
+    client,
+    `INSERT INTO span_call (minute, ${CALL_KEY}, requests, first_seen, last_seen, version)
+     SELECT minute, ${CALL_KEY}, sum(n) AS requests, min(first), max(last), toUnixTimestamp64Milli(now64(3))
+     FROM (
+       SELECT toStartOfMinute(slot) AS minute, ${CALL_KEY}, requests AS n, first_seen AS first, last_seen AS last FROM span_call_slot FINAL
+       WHERE ${IN_MINUTES('slot')} AND n > 0
+       UNION ALL
+       SELECT minute, ${CALL_KEY}, 0 AS n, first_seen AS first, last_seen AS last FROM span_call FINAL WHERE ${IN_MINUTES('minute')}
+     )
+     GROUP BY minute, ${CALL_KEY}
+     SETTINGS ${LIMITS.jobs}`,
+    { minutes: minutes.map(seconds) },
+  )
+}
 
 /** Spans that may be entries of a service: a database client or any other client span is its caller's. */
-const CHILDREN = `
-  SELECT DISTINCT ${COLUMNS} FROM span
-  WHERE toStartOfMinute(time) >= {since:DateTime('UTC')} AND toStartOfMinute(time) < {until:DateTime('UTC')} AND kind NOT IN ('client', 'producer')`
+const IS_CHILD = "kind NOT IN ('client', 'producer')"
 
-const NEAR_PARENTS = `
-  SELECT DISTINCT ${COLUMNS} FROM span
-  WHERE toStartOfMinute(time) >= {since:DateTime('UTC')} - INTERVAL 1 MINUTE AND toStartOfMinute(time) < {until:DateTime('UTC')} + INTERVAL 1 MINUTE
-    AND span_key IN (SELECT parent_key FROM (${CHILDREN}))`
+const COLUMNS =
+  'span_key, parent_key, time, cluster, namespace, workload, service, kind, protocol, method, path, path_flags, path_rank'
+
+const CHILDREN = `SELECT DISTINCT ${COLUMNS} FROM span WHERE ${IN_SLOTS} AND ${IS_CHILD}`
+
+const PARENT_KEYS = `SELECT parent_key FROM span WHERE ${IN_SLOTS} AND ${IS_CHILD} AND parent_key != 0`
+
+/** By clocks that differ, and of calls that take long: what is further away is looked for once the slot has settled. */
+const NEAR = `time >= ${bound('since')} - INTERVAL 10 SECOND AND time < ${bound('until')} + INTERVAL 10 SECOND`
+
+const NEAR_PARENTS = `SELECT ${COLUMNS} FROM span WHERE ${NEAR} AND span_key IN (${PARENT_KEYS})`
 
 const FAR_PARENTS = `
-  SELECT DISTINCT ${COLUMNS} FROM span
-  WHERE toStartOfMinute(time) >= {since:DateTime('UTC')} - INTERVAL 1 DAY AND toStartOfMinute(time) < {since:DateTime('UTC')} - INTERVAL 1 MINUTE
-    AND span_key IN (SELECT parent_key FROM (${CHILDREN}) WHERE parent_key != 0 AND parent_key NOT IN (SELECT span_key FROM (${NEAR_PARENTS})))`
+  SELECT ${COLUMNS} FROM span
+  WHERE time >= ${bound('since')} - INTERVAL 1 DAY AND time < ${bound('until')} + INTERVAL 1 MINUTE
+    AND span_key IN (${PARENT_KEYS} AND parent_key NOT IN (SELECT span_key FROM span WHERE ${NEAR} AND span_key IN (${PARENT_KEYS})))`
 
-const CALLS = `
+const callsOf = (parents: string) => `
   SELECT
-    toStartOfMinute(child.time) AS minute, child.time AS time,
+    ${slotOf('child.time')} AS slot, child.time AS time,
     child.cluster AS cluster, child.namespace AS destination_namespace, child.workload AS destination_workload,
     parent.cluster AS source_cluster, parent.namespace AS source_namespace, parent.workload AS source_workload,
     multiIf(child.parent_key = 0, 'root', parent.span_key = 0, 'unpaired', '') AS unpaired,
@@ -115,6 +213,6 @@ const CALLS = `
     parent.kind = 'client' AND parent.path_rank > child.path_rank AS parent_knows_path,
     if(parent_knows_path, parent.path, child.path) AS shape,
     if(parent_knows_path, parent.path_flags, child.path_flags) AS path_flags
-  FROM (SELECT * FROM (${CHILDREN})) AS child
-  LEFT ANY JOIN (SELECT * FROM (${NEAR_PARENTS}) UNION DISTINCT SELECT * FROM (${FAR_PARENTS})) AS parent ON parent.span_key = child.parent_key
+  FROM (${CHILDREN}) AS child
+  LEFT ANY JOIN (${parents}) AS parent ON parent.span_key = child.parent_key
   WHERE parent.span_key = 0 AND child.kind != 'internal' OR parent.span_key != 0 AND (parent.namespace != child.namespace OR parent.service != child.service)`

@@ -6,9 +6,13 @@ import type { Sent } from './sender.ts'
 import { type Served, serve, type Usage } from './served.ts'
 import { checkStored, since, startSender } from './throughput.ts'
 
-const PER_SECOND = 20_000
-const BATCH = 512
-const CONNECTIONS = 128
+/** What is sent steadily: by so many connections at most, so many records a second, so many in a request. */
+export interface Rate {
+  perSecond: number
+  batch: number
+  connections: number
+}
+
 const MARKS_PER_SECOND = 4
 /** Marks of the first seconds tell of a start, not of what is steady. */
 const STARTING_S = 2
@@ -25,12 +29,11 @@ export interface Visible {
 }
 
 /** Sends steadily, and asks for the graph until each call that only one request tells of is in it. */
-export async function measureVisible(dir: string, way: Way, seconds: number): Promise<Visible> {
+export async function measureVisible(dir: string, way: Way, seconds: number, rate: Rate): Promise<Visible> {
   const path = mkdtempSync(join(dir, 'visible-'))
   try {
-    const load = { way, batch: BATCH, records: seconds * PER_SECOND, first: 0, marksPerSecond: MARKS_PER_SECOND }
-    const paced = { connections: CONNECTIONS, isPaced: true, startMs: Date.now(), perSecond: PER_SECOND }
-    const send = await startSender({ ...load, ...paced })
+    const load = { ...rate, way, records: seconds * rate.perSecond, first: 0, marksPerSecond: MARKS_PER_SECOND }
+    const send = await startSender({ ...load, isPaced: true, startMs: Date.now() })
     const served = await serve(path)
     const before = served.usage()
     const sentMs = new Map<string, number>()
