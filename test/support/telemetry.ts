@@ -63,6 +63,8 @@ export interface ShortSpan {
   route?: string
   /** Milliseconds since 1970. */
   at?: number
+  /** How long it takes, milliseconds. */
+  takes?: number
 }
 
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
@@ -85,7 +87,7 @@ export function spanLine(spans: ShortSpan[]): string {
               name: 'call',
               kind: KINDS[span.kind],
               startTimeUnixNano: `${span.at ?? Date.parse('2026-11-05T10:00:00Z')}000000`,
-              endTimeUnixNano: `${(span.at ?? Date.parse('2026-11-05T10:00:00Z')) + 5}000000`,
+              endTimeUnixNano: `${(span.at ?? Date.parse('2026-11-05T10:00:00Z')) + (span.takes ?? 5)}000000`,
               attributes: attributes({ 'http.request.method': span.method ?? 'GET', 'http.route': span.route ?? '/' }),
             },
           ],
