@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pairSpans, ranges } from '../../services/analyzer/spans/pair.ts'
+import { groups, pairSpans, ranges } from '../../services/analyzer/spans/pair.ts'
 import { createCommitter } from '../../services/collector/commit.ts'
 import { ingestRequest } from '../../services/collector/ingest.ts'
 import { operator } from '../../services/collector/origin.ts'
@@ -37,6 +37,37 @@ describe('ranges of minutes', () => {
     const day = of(Array.from({ length: 1440 }, (_, minute) => minute))
     expect(day).toHaveLength(48)
     expect(day.every(([since = 0, until = 0]) => until - since === 30)).toBe(true)
+  })
+})
+
+describe('groups for one statement', () => {
+  const of = (items: [number, number][]) =>
+    groups(
+      items.map(([minute, spans]): [number, number] => [minute * MINUTE, spans]),
+      (item) => item,
+      100,
+    ).map((group) => group.map(([time]) => time / MINUTE))
+
+  test('reach half an hour at most, and hold so many spans at most, or one that has more', () => {
+    expect(of([])).toEqual([])
+    expect(
+      of([
+        [0, 1],
+        [29, 1],
+        [30, 1],
+        [59, 1],
+        [61, 1],
+      ]),
+    ).toEqual([[0, 29], [30, 59], [61]])
+    expect(
+      of([
+        [0, 60],
+        [1, 40],
+        [2, 1],
+        [3, 500],
+        [4, 100],
+      ]),
+    ).toEqual([[0, 1], [2], [3], [4]])
   })
 })
 
