@@ -7,14 +7,16 @@ import { readAssumed } from '../../policy-gen/report.ts'
 import { targetById } from '../../policy-gen/targets/index.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import type { ChainAnswer } from '../analyzer/chains/describe.ts'
-import { findChains, type Pace } from '../analyzer/chains/find.ts'
+import { findChains } from '../analyzer/chains/find.ts'
 import type { Calls } from '../analyzer/graph/calls.ts'
 import { buildGraph } from '../analyzer/graph/graph.ts'
 import { observe } from '../analyzer/graph/observed.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
 import type { Parties } from '../analyzer/graph/parties.ts'
 import { withTemplates } from '../analyzer/graph/templates.ts'
+import { joinCallers } from '../analyzer/identity/join.ts'
 import { countMetrics } from '../analyzer/metrics/count.ts'
+import type { Pace } from '../analyzer/pace.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
 import { type Committer, createCommitter, type Recovery } from '../collector/commit.ts'
 import type { Hold } from '../collector/gather/budget.ts'
@@ -107,6 +109,8 @@ export interface Cinch {
   chain(trace: string): Promise<ChainAnswer>
   /** Finds the chains in what came since they were last looked for; not part of `analyze`, for it costs many times as much. */
   countChains(): Promise<void>
+  /** Finds who called in what came since, where no line says it; part of `analyze` unless it has a pace of its own. */
+  joinCallers(): Promise<void>
   /** Brings what is derived up to date with what was loaded. Resolves when it is; calls that overlap share one run. */
   analyze(): Promise<void>
   senders: Senders
@@ -128,6 +132,8 @@ export interface CinchOptions {
   job?: (name: string, work: () => Promise<unknown>) => Promise<unknown>
   /** For a service: how long ago spans must have begun to be looked at for good; absent, all are at once. `pairSpans` */
   spansSettledMs?: number
+  /** For a service, which joins callers every now and then; absent, `analyze` does. */
+  joinPace?: Pace
   /** For a service, which counts chains every now and then; absent, they are counted when they are asked for. */
   chainsPace?: Pace
 }
@@ -143,8 +149,13 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   const job = options.job ?? ((_name, work) => work())
   const committer = createCommitter(store, observe)
   const recovered = await committer.recover()
+  const joinPace = options.joinPace
+  const join = sharing(async () => {
+    await job('join_callers', () => joinCallers(store, Date.now(), joinPace))
+  })
   const analyze = sharing(async () => {
     await job('pair_spans', () => pairSpans(store, options.spansSettledMs))
+    if (!joinPace) await join()
     await job('count_metrics', () => countMetrics(store))
   })
   const pace = options.chainsPace
@@ -176,6 +187,7 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
     ...ingestion(store, committer, analyze, options.gatherer),
     ...questions(store, async () => await (pace ? undefined : countChains())),
     countChains,
+    joinCallers: join,
   }
 }
 
@@ -227,7 +239,16 @@ function questions(
   chainsCounted: () => Promise<void>,
 ): Omit<
   Cinch,
-  'migrated' | 'recovered' | 'analyze' | 'countChains' | 'senders' | 'observe' | 'follow' | 'kafka' | Ingestion
+  | 'migrated'
+  | 'recovered'
+  | 'analyze'
+  | 'countChains'
+  | 'joinCallers'
+  | 'senders'
+  | 'observe'
+  | 'follow'
+  | 'kafka'
+  | Ingestion
 > {
   const observed = async (asked: AskedWindow) => {
     const window = resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))

@@ -1,7 +1,7 @@
 import { parseAllDocuments } from 'yaml'
 import { CinchError } from '../model/errors.ts'
 import type { Service, Workload } from '../model/inventory.ts'
-import { declareServices, declareWorkloads } from '../store/queries/inventory.ts'
+import { declareAddresses, declareServices, declareWorkloads } from '../store/queries/inventory.ts'
 import type { Store } from '../store/store.ts'
 import { readObjects } from './sources/kubernetes-objects/read.ts'
 
@@ -32,6 +32,7 @@ export async function storeObjects(
   const found = readObjects(parseDocuments(Buffer.concat(parts).toString('utf8'), input.name), cluster)
   await declareWorkloads(store.jobs, found.workloads satisfies Workload[])
   await declareServices(store.jobs, found.services satisfies Service[])
+  await declareAddresses(store.jobs, found.addresses)
   return { accepted: found.workloads.length + found.services.length, rejected: found.unreadable, bytes: size }
 }
 

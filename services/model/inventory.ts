@@ -29,6 +29,19 @@ export interface ServicePort {
   protocol: string
 }
 
+/** Which workload a Pod's address was of. Addresses are used again, so it holds from the Pod's start to when it was declared. */
+export interface PodAddress {
+  cluster: string
+  namespace: string
+  workload: string
+  pod: string
+  address: string
+  /** Of the node: whoever runs on it may speak from it. */
+  shared: boolean
+  /** ISO 8601, UTC. */
+  since: string
+}
+
 export interface Inventory {
   workloads: Workload[]
   services: Service[]

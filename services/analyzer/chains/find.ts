@@ -9,16 +9,10 @@ import {
 } from '../../store/queries/chains.ts'
 import type { MinuteRange } from '../../store/queries/spans.ts'
 import type { Store } from '../../store/store.ts'
+import { HURRIED, type Pace } from '../pace.ts'
 import { ranges } from '../spans/pair.ts'
 import { type Cells, chainRows, countChain, emptyCells, expectationRows } from './cells.ts'
 import { chainOf } from './chain.ts'
-
-export interface Pace {
-  settledMs: number
-  pauseMs: number
-}
-
-const HURRIED: Pace = { settledMs: 0, pauseMs: 0 }
 
 /** Changed minutes that one round takes up, and minutes whose chains are counted together: bounds of memory and of a job's time. */
 export const MINUTES_MAX = 60
@@ -35,8 +29,6 @@ export const MINUTE_RECORDS_MAX = 60_000
  * Finds the chains of every minute whose spans and lines changed since it was last looked at, and counts them in the minute where
  * they begin. Whole minutes are written anew, so late, repeated and reordered spans, and a job that was killed, all come to the
  * same counts.
- * @param pace `settledMs`: minutes that ended less than this ago are left for later, for their chains are still being reported;
- * `pauseMs`: rest between parts, so that whoever shares the process is served
  * @returns how many minutes were counted
  */
 export async function findChains(store: Store, nowMs: number, { settledMs, pauseMs }: Pace = HURRIED): Promise<number> {

@@ -67,6 +67,7 @@ export function createKeys(rows: readonly EdgeRow[], inventory: Inventory): Keys
       const span = spanService(row.reporter, row.source_namespace, row.source_workload)
       if (span !== undefined) return accountOfService(span)
       if (row.source_workload !== '') return accountOfWorkload(workloadId(row.source_namespace, row.source_workload))
+      if (row.source_service) return accountOfService(row.source_service)
       return `address:${row.source_address}`
     },
     callee: (row) => {
@@ -76,7 +77,10 @@ export function createKeys(rows: readonly EdgeRow[], inventory: Inventory): Keys
           : named(row)
       return `${row.destination_kind === 'external' ? 'external' : 'service'}:${row.destination_service}`
     },
-    gateway: named,
+    gateway: (row) =>
+      row.gateway_service && row.destination_workload === '' && row.destination_principal === ''
+        ? `service:${row.gateway_service}`
+        : named(row),
   }
 }
 

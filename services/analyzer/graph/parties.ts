@@ -26,6 +26,7 @@ export function createParties(rows: readonly EdgeRow[], inventory: Inventory): P
       if (row.destination_workload !== '')
         return workloadNode(row.destination_namespace, row.destination_workload, row.destination_principal)
       if (row.destination_principal !== '') return byPrincipal(row.destination_principal)
+      if (row.gateway_service) return byService(row.gateway_service, '')
       return row.destination_service === '' || row.destination_address === '::'
         ? undefined
         : addressNode(row.destination_address)
@@ -36,6 +37,7 @@ export function createParties(rows: readonly EdgeRow[], inventory: Inventory): P
       if (row.source_workload !== '')
         return workloadNode(row.source_namespace, row.source_workload, row.source_principal)
       if (row.source_principal !== '') return byPrincipal(row.source_principal)
+      if (row.source_service) return byService(row.source_service, '')
       return row.source_address === '::' ? undefined : addressNode(row.source_address)
     },
     destination: (row) => {

@@ -23,6 +23,12 @@ const ANALYZE_EVERY_MS = 500
 /** SDKs report what ended in the 5 s before (`OTEL_BSP_SCHEDULE_DELAY`), Collectors wait up to 5 s more when they are refused. */
 const SPANS_SETTLED_MS = 15_000
 
+/** A minute's lines are joined when it has been over for so long: proxies write a line when the request ends, and shippers send within seconds. */
+const JOIN_SETTLED_MS = 15_000
+const JOIN_EVERY_MS = 10_000
+/** As long as a join of ten minutes of a small mesh takes. */
+const JOIN_PAUSE_MS = 200
+
 /** A minute's chains are counted when it has been over for so long: by then most of what belongs to them has come. */
 const CHAINS_SETTLED_MS = 120_000
 const CHAINS_EVERY_MS = 30_000
@@ -88,6 +94,7 @@ async function serve(
     observe: registry,
     job: (name, work) => registry.job(name, work),
     spansSettledMs: SPANS_SETTLED_MS,
+    joinPace: { settledMs: JOIN_SETTLED_MS, pauseMs: JOIN_PAUSE_MS },
     chainsPace: { settledMs: CHAINS_SETTLED_MS, pauseMs: CHAINS_PAUSE_MS },
   })
   noteRecovery(cinch.recovered, note)
@@ -113,6 +120,7 @@ async function serve(
     print(`Cinch is at ${url}/#token=${adminToken}`)
     if (roles.has('analyzer')) {
       stops.push(repeated('analysis', () => cinch.analyze(), ANALYZE_EVERY_MS, note))
+      stops.push(repeated('the join of callers', () => cinch.joinCallers(), JOIN_EVERY_MS, note))
       stops.push(repeated('the search for chains', () => cinch.countChains(), CHAINS_EVERY_MS, note))
     }
     if (roles.has('collector')) stops.push(await startOtlp(cinch, host, { args, print, note }))

@@ -2,6 +2,7 @@
 export const REQUEST_COLUMNS = `
   sender, tenant, batch, evidence_cap, speaks_for, line, cluster, reject_reason, reporter_namespace, reporter_workload, time, reporter,
   enforcement_point, source_principal, source_evidence, source_workload, source_namespace, source_cluster, source_address, source_port,
+  gateway_address, gateway_port, gateway_upstream_port, gateway_upstream_address,
   destination_principal, destination_workload, destination_namespace, destination_cluster, destination_service, destination_address,
   service_port, workload_port, authority, sni, destination_kind, protocol, method, path, original_path, shape, path_flags, grpc_service,
   grpc_method, status, grpc_status, decision, decided_by, response_flags, duration_us, bytes_in, bytes_out, user_issuer, user_subject,

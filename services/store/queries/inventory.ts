@@ -1,6 +1,7 @@
+import { isIP } from 'node:net'
 import type { ClickHouseClient } from '@clickhouse/client'
-import type { Inventory, Service, Workload } from '../../model/inventory.ts'
-import { insertRows, query } from '../store.ts'
+import type { Inventory, PodAddress, Service, Workload } from '../../model/inventory.ts'
+import { insertRows, query, run } from '../store.ts'
 
 export async function declareWorkloads(client: ClickHouseClient, workloads: Workload[]): Promise<void> {
   await insertRows(
@@ -27,6 +28,37 @@ export async function declareServices(client: ClickHouseClient, services: Servic
     })),
   )
 }
+
+/** Declares addresses as they are now, and has what came from them joined anew. An address that is none is left out. */
+export async function declareAddresses(
+  client: ClickHouseClient,
+  addresses: PodAddress[],
+  now = new Date(),
+): Promise<void> {
+  if (addresses.length === 0) return
+  const until = now.toISOString().replace('T', ' ').slice(0, -1)
+  const time = (iso: string) => iso.replace('T', ' ').slice(0, -1)
+  const readable = addresses.filter(({ address }) => isIP(address) !== 0)
+  await insertRows(
+    client,
+    'declared_address',
+    'cluster String, address String, namespace String, workload String, pod String, shared Bool, since String, until String',
+    readable.map((entry) => ({ ...entry, address: mapped(entry.address), since: time(entry.since), until })),
+  )
+  await run(
+    client,
+    `INSERT INTO call_half_minute (minute, touched, loaded)
+     SELECT DISTINCT toStartOfMinute(h.time) AS minute, 1, max(h.loaded) OVER (PARTITION BY minute) FROM call_half AS h
+     WHERE toString(h.client) IN {addresses:Array(String)} AND h.time >= {since:DateTime64(3, 'UTC')}`,
+    {
+      addresses: [...new Set(readable.map(({ address }) => mapped(address)))],
+      since: time(readable.map(({ since }) => since).sort()[0] ?? until),
+    },
+  )
+}
+
+/** The store keeps IPv4 addresses as IPv6 ones. */
+const mapped = (address: string) => (isIP(address) === 4 ? `::ffff:${address}` : address)
 
 /** Everything that is declared, the latest word on each object. */
 export async function readInventory(client: ClickHouseClient): Promise<Inventory> {

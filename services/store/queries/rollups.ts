@@ -2,6 +2,7 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import type { Evidence, Reporter } from '../../model/evidence.ts'
 import type { Protocol } from '../../model/operation.ts'
 import { query } from '../store.ts'
+import { JOINED_ENDS, joinedEdges, joinedHours, joinedOperations, TAKEN_EDGES, TAKEN_OPERATIONS } from './joined.ts'
 
 /** Half-open, whole hours; empty means from the first or to the last that is stored. Text as `2026-11-22T10:00:00Z`. */
 export interface Window {
@@ -22,9 +23,13 @@ export interface EdgeRow {
   source_namespace: string
   source_workload: string
   source_principal: string
+  /** Of a joined call: the service that the caller's address answers for, where nothing names its workload. */
+  source_service?: string
   source_address: string
   source_evidence: Evidence
   reporter: Reporter
+  /** Of a joined call: the service that the gateway's own address answers for, where nothing names its workload. */
+  gateway_service?: string
   /** Of a span without a known caller: '' for a call, `root` or `unpaired`. */
   unpaired: '' | 'root' | 'unpaired'
   service_port: number
@@ -81,14 +86,18 @@ const part = (hour: string, bits = '1') =>
 
 const SPAN_EDGE = `sipHash128(cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, toInt8(protocol))`
 
+const UNJOINED = `'' AS source_service, '' AS gateway_service`
+
 const SPAN_ENDS = `cluster, destination_namespace, destination_workload, '' AS destination_service, '' AS destination_principal, toIPv6('::') AS destination_address, 'internal' AS destination_kind,
   source_cluster, source_namespace, source_workload, '' AS source_principal, toIPv6('::') AS source_address, if(source_workload = '', 'none', 'claimed') AS source_evidence, 'span' AS reporter,
   0 AS service_port, 0 AS workload_port, protocol, 'unknown' AS mtls,
   lower(hex(${SPAN_EDGE})) AS edge,
-  'otlp-traces' AS source_format, '' AS sender, 'none' AS enforcement_point, 0 AS mark, groupBitOr(${part('toStartOfHour(minute)')}) AS active`
+  'otlp-traces' AS source_format, '' AS sender, 'none' AS enforcement_point, 0 AS mark, groupBitOr(${part('toStartOfHour(minute)')}) AS active, ${UNJOINED}`
 
 const SUMS =
   'sum(r.requests) AS requests, sum(r.denied) AS denied, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen, min(r.mark) AS mark'
+/** Counts that others are taken from. */
+const SIGNED = 'toInt64(requests) AS requests, toInt64(denied) AS denied, first_seen, last_seen, mark'
 const SUMMED = `requests, denied, ${iso('first_seen')} AS first_seen, ${iso('last_seen')} AS last_seen`
 const SPAN_SUMS = `sum(c.requests) AS requests, 0 AS denied, ${iso('min(c.first_seen)')} AS first_seen, ${iso('max(c.last_seen)')} AS last_seen`
 
@@ -104,12 +113,14 @@ const withEnds = (usage: string) => `(${usage}) AS usage ANY LEFT JOIN edge ON e
 /** The window's whole days by the day, and the hours before and behind them. */
 const EDGE_USAGE = `
   SELECT edge, ${SUMS}, groupBitOr(active) AS active FROM (
-    SELECT edge, requests, denied, first_seen, last_seen, mark, ${part("toDateTime(day, 'UTC')", 'if({part_s:UInt32} = 3600, hours, 1)')} AS active
+    SELECT edge, ${SIGNED}, ${part("toDateTime(day, 'UTC')", 'if({part_s:UInt32} = 3600, hours, 1)')} AS active
     FROM edge_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date}
     UNION ALL
-    SELECT edge, requests, denied, first_seen, last_seen, mark, ${part('hour')} AS active FROM edge_usage_hour
+    SELECT edge, ${SIGNED}, ${part('hour')} AS active FROM edge_usage_hour
     WHERE hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
-  ) AS r GROUP BY edge`
+    UNION ALL
+    SELECT *, 0 AS active FROM (${TAKEN_EDGES})
+  ) AS r GROUP BY edge HAVING requests > 0 OR denied > 0`
 
 /** Of edges of which only some hours count, those. */
 const keptOnly = (isPartial: boolean, edge: string, hour: string) =>
@@ -118,16 +129,24 @@ const keptOnly = (isPartial: boolean, edge: string, hour: string) =>
          SELECT unhex(kept.1), parseDateTimeBestEffort(kept.2, 'UTC') FROM (SELECT arrayJoin(arrayZip({edges:Array(String)}, {hours:Array(String)})) AS kept)))`
     : ''
 
+/** Usage by operation and hour, less what was joined. */
+const OPERATION_HOURS = `
+  (SELECT edge, hour, method, shape, path_flags, ${SIGNED} FROM operation_usage WHERE ${within('hour')}
+   UNION ALL
+   ${TAKEN_OPERATIONS}) AS r`
+
 const operationUsage = (isPartial: boolean) => `
-  SELECT edge, method, shape, path_flags, uniqExact(toDate(hour)) AS days, ${SUMS}, 0 AS active FROM operation_usage AS r
+  SELECT edge, method, shape, path_flags, uniqExact(toDate(hour)) AS days, ${SUMS}, 0 AS active FROM ${OPERATION_HOURS}
   WHERE ${within('hour')} ${keptOnly(isPartial, 'edge', 'hour')}
-  GROUP BY edge, method, shape, path_flags`
+  GROUP BY edge, method, shape, path_flags HAVING requests > 0 OR denied > 0`
 
 /** The edges of a window: reads the rollups only, whole days by the day, so its cost grows neither with requests nor with hours. */
 export async function edgeRows(client: ClickHouseClient, window: Window): Promise<UsageRow[]> {
   return await query<UsageRow>(
     client,
-    `SELECT ${ENDS}, '' AS unpaired, ${SUMMED} FROM ${withEnds(EDGE_USAGE)}
+    `SELECT ${ENDS}, ${UNJOINED}, '' AS unpaired, ${SUMMED} FROM ${withEnds(EDGE_USAGE)}
+     UNION ALL
+     SELECT ${JOINED_ENDS}, '' AS unpaired, ${SUMMED} FROM ${withEnds(joinedEdges(`${SUMS}, groupBitOr(${part('r.hour')}) AS active`))}
      UNION ALL
      SELECT ${SPAN_ENDS}, unpaired, ${SPAN_SUMS} FROM span_call AS c FINAL WHERE ${within('minute')}
      GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol HAVING requests > 0`,
@@ -141,8 +160,11 @@ export async function edgeHours(client: ClickHouseClient, window: Window, edges:
   return await query<HourRow>(
     client,
     `SELECT lower(hex(edge)) AS edge, formatDateTime(hour, '%FT%TZ') AS hour, ${SUMMED}, marks FROM (
-       SELECT edge, hour, ${SUMS}, groupUniqArray(r.mark) AS marks FROM operation_usage AS r
-       WHERE ${within('hour')} AND edge IN ${asked} GROUP BY edge, hour)
+       SELECT edge, hour, ${SUMS}, groupUniqArray(r.mark) AS marks
+       FROM (SELECT edge, hour, ${SUMS} FROM ${OPERATION_HOURS} WHERE edge IN ${asked} GROUP BY edge, hour, method, shape, path_flags HAVING requests > 0 OR denied > 0) AS r
+       GROUP BY edge, hour)
+     UNION ALL
+     SELECT lower(hex(edge)) AS edge, formatDateTime(hour, '%FT%TZ') AS hour, ${SUMMED}, marks FROM (${joinedHours(SUMS, `joined_edge IN ${asked}`)})
      UNION ALL
      SELECT lower(hex(${SPAN_EDGE})) AS edge, formatDateTime(toStartOfHour(minute), '%FT%TZ') AS hour, ${SPAN_SUMS}, [] AS marks FROM span_call AS c FINAL
      WHERE ${within('minute')} AND ${SPAN_EDGE} IN ${asked} GROUP BY edge, hour HAVING requests > 0`,
@@ -165,7 +187,9 @@ export async function operationRows(
   }
   return await query<OperationRow>(
     client,
-    `SELECT ${ENDS}, '' AS unpaired, method, shape, path_flags, days, ${SUMMED} FROM ${withEnds(operationUsage(isPartial))}
+    `SELECT ${ENDS}, ${UNJOINED}, '' AS unpaired, method, shape, path_flags, days, ${SUMMED} FROM ${withEnds(operationUsage(isPartial))}
+     UNION ALL
+     SELECT ${JOINED_ENDS}, '' AS unpaired, method, shape, path_flags, days, ${SUMMED} FROM ${withEnds(joinedOperations(`${SUMS}, 0 AS active`, `true ${keptOnly(isPartial, 'joined_edge', 'hour')}`))}
      UNION ALL
      SELECT ${SPAN_ENDS}, unpaired, method, shape, path_flags, uniqExact(toDate(minute)) AS days, ${SPAN_SUMS} FROM span_call AS c FINAL
      WHERE ${within('minute')} ${keptOnly(isPartial, SPAN_EDGE, 'toStartOfHour(minute)')}

@@ -228,7 +228,8 @@ function callerOf(workload: string, line: Line): Fact {
     source_workload: workload,
     source_namespace: workload === 'reports' ? 'ops' : 'shop',
     source_address: own.host,
-    source_port: own.port,
+    // Without a connection of its own there is none that a callee could have seen.
+    source_port: line.upstream_local_address === null ? 0 : own.port,
     client_address: client,
     request_id: line.request_id ?? undefined,
     ...destinationOf(line),
@@ -241,27 +242,35 @@ function gatewayOf(line: Line): Fact {
   const itself = { destination_workload: 'ingress', destination_namespace: 'istio-system' }
   if (line.upstream_cluster === null) return { ...nowhereOf(line), ...common, ...itself }
   const remote = ends(line.downstream_direct_remote_address)
-  // Nothing was connected: what tells a gateway from a sidecar is not there, and the README says for what it is taken.
-  const unconnected = line.upstream_local_address === null
   return {
-    reporter: unconnected ? 'source' : 'gateway',
-    enforcement_point: unconnected ? 'sidecar' : 'gateway',
-    source_evidence: unconnected ? 'address' : 'none',
-    ...(unconnected && { source_workload: 'ingress', source_namespace: 'istio-system' }),
+    reporter: 'gateway',
+    enforcement_point: 'gateway',
+    source_evidence: 'none',
     source_address: remote.host,
     source_port: remote.port,
+    ...betweenOf(line),
     ...common,
     ...destinationOf(line),
-    ...(!unconnected && {
-      ...itself,
-      destination_address: ends(line.downstream_local_address).host,
-      client_address: remote.host,
-    }),
+    ...itself,
+    destination_address: ends(line.downstream_local_address).host,
+    client_address: remote.host,
   }
 }
 
 /** The address that the last proxy before added: those before it are the client's to choose. */
 const lastOf = (forwarded: string | null) => (forwarded ? mapped(forwarded.split(',').at(-1)?.trim() ?? '') : undefined)
+
+/** The ends of the two connections that it stands between. */
+function betweenOf(line: Line): Fact {
+  const listens = ends(line.downstream_local_address)
+  const opened = line.upstream_local_address === null ? undefined : ends(line.upstream_local_address)
+  return {
+    gateway_address: opened?.host ?? listens.host,
+    gateway_port: listens.port,
+    gateway_upstream_port: opened?.port ?? 0,
+    gateway_upstream_address: opened ? ends(line.upstream_host ?? '').host : '',
+  }
+}
 
 function destinationOf(line: Line): Fact {
   const called = ends(line.upstream_host ?? '')
@@ -283,5 +292,6 @@ function nowhereOf(line: Line): Fact {
     source_evidence: 'none',
     source_address: remote.host,
     source_port: remote.port,
+    ...betweenOf(line),
   }
 }

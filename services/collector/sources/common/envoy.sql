@@ -26,7 +26,12 @@ SELECT
   -- A caller's sidecar tells the connection that the callee's sees: the two lines are joined by it. Port 0 marks an address
   -- that Envoy took from X-Forwarded-For: a client's claim, never a caller.
   toIPv6OrDefault(multiIf(own_end, upstream_local_host, remote_port = 0, '', remote_host)) AS source_address,
-  if(own_end, {port:upstream_local}, remote_port) AS source_port,
+  multiIf(own_end, {port:upstream_local}, reporter = 'source', 0, remote_port) AS source_port,
+
+  -- A gateway stands between two connections: where it took the one, from where it opened the other, and to which address.
+  toIPv6OrDefault(multiIf(NOT between, '', upstream_local_host != '', upstream_local_host, downstream_local_host)) AS gateway_address,
+  if(between, {port:downstream_local}, 0) AS gateway_port, if(between, {port:upstream_local}, 0) AS gateway_upstream_port,
+  toIPv6OrDefault(if(between AND upstream_local_host != '', {host:upstream_host}, '')) AS gateway_upstream_address,
 
   local_principal AS destination_principal,
   callee_workload AS destination_workload,
@@ -94,6 +99,7 @@ SELECT
 FROM (
   SELECT
     *,
+    reporter IN ('gateway', 'flow') AS between,
     if(reporter = 'source', pod_workload, '') AS caller_workload,
     if(reporter IN ('destination', 'gateway'), pod_workload, '') AS callee_workload,
     -- A certificate that the callee's own proxy verified; the header's last element only where that proxy terminated TLS itself.
@@ -131,7 +137,10 @@ FROM (
       multiIf(
         startsWith(side, 'inbound') AND side != 'inbound-vip', 'destination',
         side = 'outbound' OR side = 'egress',
-          if(if(upstream_local_host = '', length(method_text) > 1 AND (length(tls_text) > 1 OR length(sni_text) > 1),
+          -- Without either, the port: a sidecar was asked at the service's, or by its own host; a gateway listens for others on one of its own.
+          if(if(upstream_local_host = '',
+              length(method_text) > 1 AND (length(tls_text) > 1 OR length(sni_text) > 1)
+                OR (side = 'outbound' AND downstream_local_host != '127.0.0.1' AND {port:downstream_local} != cluster_port),
             upstream_local_host = downstream_local_host OR (remote_port != 0 AND remote_host != upstream_local_host)), 'gateway', 'source'),
         -- The connection is the caller's from end to end, and the callee tells of it; here it is addresses and no more.
         side = 'transit', 'flow',

@@ -16,6 +16,7 @@ SELECT
   ifNull(parsed_time, toDateTime64(0, 6, 'UTC')) AS time, reporter, enforcement_point, stage,
   source_principal, source_evidence, source_workload, source_namespace, source_cluster,
   toIPv6OrDefault(source_address_text) AS source_address, source_port,
+  toIPv6('::') AS gateway_address, 0 AS gateway_port, 0 AS gateway_upstream_port, toIPv6('::') AS gateway_upstream_address,
   destination_principal, destination_workload, destination_namespace, destination_cluster, destination_service,
   toIPv6OrDefault(destination_address_text) AS destination_address, service_port, workload_port,
   authority_name AS authority, sni, destination_kind, protocol,

@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  changedMinutes,
+  halvesNear,
+  markJoined,
+  minutesOfRelays,
+  writeJoined,
+  writeJoinedHours,
+} from '../../store/queries/join.ts'
+import type { MinuteRange } from '../../store/queries/spans.ts'
+import type { Store } from '../../store/store.ts'
+import { HURRIED, type Pace } from '../pace.ts'
+import { ranges } from '../spans/pair.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+
+/** Changed minutes that one round takes up, and minutes that are joined together: bounds of a job's time. */
+export const MINUTES_MAX = 60
+const RANGE_MINUTES_MAX = 10
+/** Lines that a statement joins at most, if one minute holds no more of one connection: bounds its memory, some 300 bytes a line. */
+export const HALVES_MAX = 2_000_000
+
+/**
+ * Finds who called, for lines that do not say it: in every minute whose lines changed since it was last looked at, and in its
+ * neighbours, where the other end of a call may be. Whole minutes are written anew, then the hours that they are of, so late,
+ * repeated and reordered lines, and a job that was killed, all come to the same calls.
+ * @param halvesMax lines that are joined at once; minutes that have more are joined in parts, by the connection
+ * @returns how many minutes were joined
+ */
+export async function joinCallers(
+  store: Store,
+  nowMs = Date.now(),
+  { settledMs, pauseMs }: Pace = HURRIED,
+  halvesMax = HALVES_MAX,
+): Promise<number> {
+  const before = settledMs > 0 ? nowMs - settledMs - MINUTE_MS : Number.MAX_SAFE_INTEGER
+  let joined = 0
+  for (;;) {
+    const changed = await changedMinutes(store.jobs, Math.min(before, 4_000_000_000_000), MINUTES_MAX)
+    const around = changed.flatMap(({ minute }) => [minute - MINUTE_MS, minute, minute + MINUTE_MS])
+    const minutes = [...new Set([...around, ...(await minutesOfRelays(store.jobs, changed))])].sort((a, b) => a - b)
+    for (const range of ranges(minutes, RANGE_MINUTES_MAX)) await joinRange(store, range, pauseMs, halvesMax)
+    const hours = new Set(minutes.map((minute) => Math.floor(minute / HOUR_MS) * HOUR_MS))
+    for (const hour of hours) await writeJoinedHours(store.jobs, { since: hour, until: hour + HOUR_MS })
+    await markJoined(store.jobs, changed)
+    joined += minutes.length
+    if (changed.length < MINUTES_MAX) return joined
+  }
+}
+
+async function joinRange(store: Store, range: MinuteRange, pauseMs: number, halvesMax: number): Promise<void> {
+  const halves = await halvesNear(store.jobs, range)
+  if (halves > halvesMax && range.until - range.since > MINUTE_MS) {
+    for (let since = range.since; since < range.until; since += MINUTE_MS)
+      await joinRange(store, { since, until: since + MINUTE_MS }, pauseMs, halvesMax)
+    return
+  }
+  const parts = Math.max(1, Math.ceil(halves / halvesMax))
+  for (let part = 0; part < parts; part++) {
+    await writeJoined(store.jobs, range, part, parts)
+    if (pauseMs > 0) await sleep(pauseMs)
+  }
+}
