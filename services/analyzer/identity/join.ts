@@ -17,7 +17,7 @@ const HOUR_MS = 3_600_000
 
 /** Changed minutes that one round takes up, and minutes that are joined together: bounds of a job's time. */
 export const MINUTES_MAX = 60
-const RANGE_MINUTES_MAX = 10
+const RANGE_MINUTES_MAX = 30
 /** Lines that a statement joins at most, if one minute holds no more of one connection: bounds its memory, some 300 bytes a line. */
 export const HALVES_MAX = 2_000_000
 

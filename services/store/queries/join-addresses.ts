@@ -1,19 +1,20 @@
 import { EVIDENCE } from '../../model/evidence.ts'
+import { RELAYS } from './join-callers.ts'
 import { ASKING, CAP, keyOf, NEAR, SLOT_S, serviceNumber, slotOf, WITHIN, workloadNumber } from './join-halves.ts'
 
 /** A Pod that was declared holds its address so long after it was declared last. */
 const DECLARED_HOLD = 'INTERVAL 10 MINUTE'
 
-/** Addresses whose owner is asked for, each at a slot and as a cluster knows it. @param hidden a query of more `client`s and `slot`s */
-const asked = (hidden: string, relays: string) => `
+/** Addresses whose owner is asked for, each at a slot and as a cluster knows it. */
+const ASKED = `
   SELECT DISTINCT client AS address, ${slotOf('time')} AS slot, toString(cluster) AS cluster FROM call_half WHERE ${ASKING} AND client != toIPv6('::')
   UNION DISTINCT
   SELECT DISTINCT server AS address, ${slotOf('time')} AS slot, toString(cluster) AS cluster FROM call_half WHERE ${WITHIN} AND side = 'callee' AND is_gateway AND workload = '' AND principal = ''
   UNION DISTINCT
   SELECT address, slot, cluster FROM (
-    SELECT client AS address, slot FROM (${hidden})
+    SELECT client AS address, slot FROM by_mention
     UNION DISTINCT
-    SELECT DISTINCT taken_from AS address, slot FROM (${relays}) AS relay CROSS JOIN (SELECT DISTINCT ${slotOf('time')} AS slot FROM call_half WHERE ${ASKING}) AS slots) AS told
+    SELECT DISTINCT taken_from AS address, slot FROM (SELECT server AS taken_from ${RELAYS}) AS relay CROSS JOIN (SELECT DISTINCT ${slotOf('time')} AS slot FROM call_half WHERE ${ASKING}) AS slots) AS told
   CROSS JOIN (SELECT DISTINCT toString(cluster) AS cluster FROM call_half WHERE ${ASKING}) AS clusters`
 
 /**
@@ -50,9 +51,9 @@ export const OWNED = { unknown: 0, named: 1, service: 2, shared: 3, several: 4, 
  * The one that had an address at a slot, by `keyOf(address, slot, cluster)`: `how` it is known, and `who` (`join-halves.ts`). An address
  * is somebody's from a moment before it is told to a moment behind, and between two words of the same when nobody else had it.
  */
-export const owners = (hidden: string, relays: string) => `
+export const OWNERS = `
   SELECT ${keyOf('subject.address', 'subject.slot', 'subject.cluster')} AS key, ${owner('words', 'declared')} AS owned, owned.1 AS how, owned.2 AS who
-  FROM (SELECT address, slot, cluster, intDiv(slot, ${60 / SLOT_S}) AS minute FROM (${asked(hidden, relays)})) AS subject
+  FROM (SELECT address, slot, cluster, intDiv(slot, ${60 / SLOT_S}) AS minute FROM (${ASKED})) AS subject
   LEFT ANY JOIN (${WORDS}) AS words ON words.address = subject.address AND words.minute = subject.minute
   LEFT ANY JOIN (${DECLARED}) AS declared ON declared.address = subject.address`
 

@@ -40,20 +40,20 @@ export const BY_CONNECTION = `
   GROUP BY connection, minute`
 
 /** Request ids of lines whose connection names nobody: only these are looked for. */
-const UNANSWERED = `
+export const UNANSWERED = `
   SELECT mention FROM call_half
-  WHERE ${ASKING} AND side = 'callee' AND mention != 0 AND ${keyOf('connection', minuteOf('time'))} NOT IN (SELECT key FROM (${BY_CONNECTION}) WHERE high != 0)`
+  WHERE ${ASKING} AND side = 'callee' AND mention != 0 AND ${keyOf('connection', minuteOf('time'))} NOT IN (SELECT key FROM by_connection WHERE high != 0)`
 
 /** Whose request with the same id went to the same server: an application can choose the id, so that this is a claim. */
 export const BY_MENTION = `
   SELECT ${keyOf('mention', 'slot')} AS key, slot, any(client) AS client, any(who) AS who, min(one) = max(one) AS is_one, uniqExact(line) AS told
-  FROM (SELECT mention, line, client, ${WHO} AS who, sipHash64(client, who) AS one, toInt32(${OPEN_SLOTS}) AS slot ${OPENED} AND mention IN (${UNANSWERED}))
+  FROM (SELECT mention, line, client, ${WHO} AS who, sipHash64(client, who) AS one, toInt32(${OPEN_SLOTS}) AS slot ${OPENED} AND mention IN (SELECT mention FROM unanswered))
   GROUP BY mention, slot`
 
 /** How many such requests callees took: where there are more than callers tell of, one of them is somebody else's. */
 export const MENTIONED = `
   SELECT ${keyOf('mention', 'slot')} AS key, uniqExact(line) AS taken
-  FROM (SELECT mention, line, toInt32(${slotOf('time')} + arrayJoin([-1, 0, 1])) AS slot FROM call_half WHERE ${NEAR} AND side = 'callee' AND mention IN (${UNANSWERED}))
+  FROM (SELECT mention, line, toInt32(${slotOf('time')} + arrayJoin([-1, 0, 1])) AS slot FROM call_half WHERE ${NEAR} AND side = 'callee' AND mention IN (SELECT mention FROM unanswered))
   GROUP BY mention, slot`
 
 /** Names of the numbers in `WHO` and of services; a cluster only where all that name a workload tell the same. */

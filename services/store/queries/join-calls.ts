@@ -1,6 +1,6 @@
 import { EVIDENCE } from '../../model/evidence.ts'
-import { OWNED, owners } from './join-addresses.ts'
-import { BY_CONNECTION, BY_MENTION, BY_REQUEST, MENTIONED, NAMES, RELAYS } from './join-callers.ts'
+import { OWNED, OWNERS } from './join-addresses.ts'
+import { BY_CONNECTION, BY_MENTION, BY_REQUEST, MENTIONED, NAMES, RELAYS, UNANSWERED } from './join-callers.ts'
 import { ASKING, CAP, keyOf, minuteOf, SLOT_S, slotOf } from './join-halves.ts'
 
 /*
@@ -50,15 +50,13 @@ const MENTIONING = `
     subject.*, is_one AND told >= taken AS is_mentioned, if(is_mentioned, told_who, toUInt64(0)) AS mentioned_by,
     if(subject.client = toIPv6('::') AND is_mentioned, told_client, subject.client) AS address
   FROM (SELECT *, ${keyOf('mention', 'slot')} AS mention_key FROM (${SUBJECTS})) AS subject
-  LEFT ANY JOIN (SELECT key, client AS told_client, who AS told_who, is_one, told FROM (${BY_MENTION})) AS by_mention ON by_mention.key = subject.mention_key
+  LEFT ANY JOIN (SELECT key, client AS told_client, who AS told_who, is_one, told FROM by_mention) AS by_mention_of ON by_mention_of.key = subject.mention_key
   LEFT ANY JOIN (${MENTIONED}) AS mentioned ON mentioned.key = subject.mention_key`
-
-const OWNERS = owners(`SELECT client, slot FROM (${BY_MENTION})`, `SELECT server AS taken_from ${RELAYS}`)
 
 const FOUND = `
   SELECT
     subject.*, by_request.asked = 1 AS same_request, by_request.low AS requester, by_request.high AS other_requester,
-    by_connection.low AS user, by_connection.high AS other_user, peer.how AS peer_how, peer.who AS peer_who, gateway.how AS gateway_how, gateway.who AS gateway_who
+    used.low AS user, used.high AS other_user, peer.how AS peer_how, peer.who AS peer_who, gateway.how AS gateway_how, gateway.who AS gateway_who
   FROM (
     SELECT
       *, ${keyOf('connection', 'ask', 'slot')} AS request_key, ${keyOf('connection', minuteOf('time'))} AS connection_key, ${keyOf('address', 'slot', 'toString(cluster)')} AS address_key,
@@ -66,9 +64,9 @@ const FOUND = `
     FROM (${MENTIONING})
   ) AS subject
   LEFT ANY JOIN (${BY_REQUEST}) AS by_request ON by_request.key = subject.request_key
-  LEFT ANY JOIN (${BY_CONNECTION}) AS by_connection ON by_connection.key = subject.connection_key
-  LEFT ANY JOIN (SELECT key, how, who FROM (${OWNERS})) AS peer ON peer.key = subject.address_key
-  LEFT ANY JOIN (SELECT key, how, who FROM (${OWNERS})) AS gateway ON gateway.key = subject.gateway_key`
+  LEFT ANY JOIN (SELECT * FROM by_connection) AS used ON used.key = subject.connection_key
+  LEFT ANY JOIN (SELECT key, how, who FROM owners) AS peer ON peer.key = subject.address_key
+  LEFT ANY JOIN (SELECT key, how, who FROM owners) AS gateway ON gateway.key = subject.gateway_key`
 
 const answer = (rung: Rung, evidence: keyof typeof EVIDENCE, who = 'toUInt64(0)') =>
   `tuple(toUInt8(${RUNGS.indexOf(rung) + 1}), toInt8(${EVIDENCE[evidence]}), ${who})`
@@ -132,17 +130,25 @@ const COUNTED = `
 
 /** The numbers of what was counted with their names: each row once for each of its numbers, so that names are read once. */
 const NAMED = `
-  SELECT counted.*, ${['cluster', 'namespace', 'workload', 'principal', 'service'].map((name) => `named.${name} AS ${name}`).join(', ')},
+  SELECT counted_of.*, ${['cluster', 'namespace', 'workload', 'principal', 'service'].map((name) => `named.${name} AS ${name}`).join(', ')},
     multiIf(workload != '', concat(namespace, '/', workload), principal != '', principal, service) AS label
   FROM (
     SELECT *, arrayJoin(arrayFilter(pair -> pair.1 = 'one' OR pair.2 != 0, [tuple('one', one), tuple('other', other), tuple('gateway', gateway)])) AS pair, pair.1 AS part_of, pair.2 AS who
-    FROM (SELECT *, rowNumberInAllBlocks() AS number FROM (${COUNTED}))) AS counted
-  LEFT ANY JOIN (${NAMES}) AS named ON named.who = counted.who`
+    FROM (SELECT *, rowNumberInAllBlocks() AS number FROM counted)) AS counted_of
+  LEFT ANY JOIN (${NAMES}) AS named ON named.who = counted_of.who`
 
 const source = (name: string) => `if(any(n.is_known), anyIf(n.${name}, part_of = 'one'), '') AS source_${name}`
 const gateway = (name: string) => `anyIf(n.${name}, part_of = 'gateway') AS gateway_${name}`
 
-/** Rows as `joined_call` has them, without their part and version. */
+/** What is asked for several times, found once: without it the engine would analyse and run each anew wherever it stands. */
+export const COMMON = `WITH
+  by_connection AS MATERIALIZED (${BY_CONNECTION}),
+  unanswered AS MATERIALIZED (${UNANSWERED}),
+  by_mention AS MATERIALIZED (${BY_MENTION}),
+  owners AS MATERIALIZED (${OWNERS}),
+  counted AS MATERIALIZED (${COUNTED})`
+
+/** Rows as `joined_call` has them, without their part and version; behind `COMMON`. */
 export const CALLS = `
   SELECT
     any(n.minute) AS minute, any(n.edge) AS edge, any(n.method) AS method, any(n.shape) AS shape, any(n.path_flags) AS path_flags,

@@ -1,7 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { LIMITS, query, run } from '../store.ts'
 import { RELAY_REACH } from './join-callers.ts'
-import { CALLS } from './join-calls.ts'
+import { CALLS, COMMON } from './join-calls.ts'
 import { NEAR } from './join-halves.ts'
 import type { MinuteRange } from './spans.ts'
 
@@ -88,6 +88,7 @@ export async function writeJoined(client: ClickHouseClient, range: MinuteRange, 
   await run(
     client,
     `INSERT INTO joined_call (part, minute, ${ENDS}, ${COUNTS}, version)
+     ${COMMON}
      SELECT part, minute, untuple(ends), ${SUMS}, toUnixTimestamp64Milli(now64(3))
      FROM (
        SELECT {part:UInt16} AS part, minute, tuple(${ENDS}) AS ends, ${COUNTS} FROM (${CALLS})
@@ -96,7 +97,7 @@ export async function writeJoined(client: ClickHouseClient, range: MinuteRange, 
        WHERE ${INSIDE} AND (j.part = {part:UInt16} OR {part:UInt16} + 1 = {parts:UInt16} AND j.part >= {parts:UInt16})
      )
      GROUP BY part, minute, ends
-     SETTINGS ${LIMITS.jobs}, optimize_and_compare_chain = 0, optimize_extract_common_expressions = 0`,
+     SETTINGS ${LIMITS.jobs}, enable_materialized_cte = 1, optimize_and_compare_chain = 0, optimize_extract_common_expressions = 0`,
     { since: range.since / 1000, until: range.until / 1000, part, parts },
   )
 }

@@ -142,15 +142,13 @@ describe.skipIf(!isSetUp && !required('CINCH_REQUIRE_LAB'))('the mesh in five wa
     },
   }
 
-  /** Names as a bare file has them, whose lines do not say which Pod wrote them. */
+  /** Names as a bare file has them, whose lines do not say which Pod wrote them: whose its addresses are, the other ways tell. */
   function ofFiles(edge: Expected): Expected {
     const address = (id: string) => `address:${ways.mesh.addresses.pod(id)}`
     const { source, destination } = edge
-    if (destination === INGRESS) return { ...edge, destination: address(INGRESS) }
-    const isPlain = source.startsWith('address:')
-    if (isPlain) return { ...edge, destination: address(destination) }
-    if (edge.evidence !== 'address' || source === EGRESS) return edge
-    return { ...edge, source: address(source), evidence: 'none' }
+    return source.startsWith('address:') && destination !== INGRESS
+      ? { ...edge, destination: address(destination) }
+      : edge
   }
 
   /** Graph names of a truth edge's ends. */
