@@ -120,6 +120,26 @@ describe.each([1, 2])("callers of Istio's default format, seed %i", (seed) => {
     expect(result.found).toBe(result.calls)
   }, 120_000)
 
+  test('minutes that are too busy to be joined at once come to the same calls, and back again', async () => {
+    const store = await joined('join-parts', [lines.slice(0, 4_000)])
+    const found = await store.rows<FoundCall>(FOUND)
+    for (const [halvesMax, parts] of [
+      [300, 2],
+      [undefined, 1],
+    ] as const) {
+      const touch =
+        'INSERT INTO call_half_minute (minute, touched, loaded) SELECT DISTINCT minute, 1, today() FROM joined_call'
+      await store.store.jobs.command({ query: touch })
+      await joinCallers(store.store, Date.now(), undefined, halvesMax)
+      const [row] = await store.rows<{ n: number }>(
+        'SELECT uniqExact(part) AS n FROM joined_call FINAL WHERE requests + denied > 0',
+      )
+      if (parts === 1) expect(row?.n).toBe(1)
+      else expect(row?.n).toBeGreaterThanOrEqual(parts)
+      expect(await store.rows<FoundCall>(FOUND)).toEqual(found)
+    }
+  }, 120_000)
+
   test('deleted, delayed, reordered and repeated lines: nothing wrong, what is missing is told', async () => {
     const { kept, all } = damaged(lines, seeded(seed + 100))
     const store = await joined('join-damaged', inBatches(all, 1_500))

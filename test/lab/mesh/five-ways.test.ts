@@ -160,11 +160,7 @@ describe.skipIf(!isSetUp && !required('CINCH_REQUIRE_LAB'))('the mesh in five wa
   }
 })
 
-const FILE_LIMITS = [
-  'which workload the ingress gateway is: its certificate is the public one, so it is known by its address',
-  'the callee of plain text: no server name, no certificate, so it is known by its address',
-  'the caller of a callee without a sidecar: the caller’s line has its address, and no word on who it is',
-]
+const FILE_LIMITS = ['the callee of plain text: no server name, no certificate, so it is known by its address']
 
 const isOutside = (id: string) => workloadOf(id).role === 'outside'
 const isIdentity = (id: string) => !id.startsWith('client:') && (id === 'ops/backup' || workloadOf(id).role !== 'none')
