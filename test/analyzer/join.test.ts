@@ -124,7 +124,7 @@ describe.each([1, 2])("callers of Istio's default format, seed %i", (seed) => {
     const store = await joined('join-parts', [lines.slice(0, 4_000)])
     const found = await store.rows<FoundCall>(FOUND)
     for (const [halvesMax, parts] of [
-      [300, 2],
+      [2_000, 2],
       [undefined, 1],
     ] as const) {
       const touch =
