@@ -10,7 +10,7 @@ import { createRequests, identify, REMEMBERED_MAX } from './requests.ts'
 import { type Candidate, createTurn, type Turn } from './turn.ts'
 
 /** A chunk is committed at this size at the latest: where the fixed cost of an insert has disappeared. */
-export const COMMIT_BYTES = 64 << 20
+export const COMMIT_BYTES = 96 << 20
 /** Requests in a chunk at most: their identities go in one statement. */
 const PARTS_MAX = 4096
 /** How long the first request of a chunk waits for others. While all lanes are busy the chunk waits and grows. */

@@ -1,7 +1,7 @@
 /** Full chunks that are in the spool before a lane is free, by lane: they free memory, and are inserted in a second or two. */
 const AHEAD_PER_LANE = 2
 /** From this size on a chunk is inserted beside another of its kind: a smaller one would mostly cost its statement. */
-const BESIDE_BYTES = 8 << 20
+const BESIDE_BYTES = 32 << 20
 /**
  * What has not grown large waits, after an insert of its kind, for this part of the time that the insert took: a statement
  * costs the same for ten lines as for thousands, and a trickle would else keep a processor busy with statements.
