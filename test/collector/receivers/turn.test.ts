@@ -25,7 +25,7 @@ describe('when a chunk goes to the store', () => {
     const turn = createTurn(2, GATHER_MS)
     turn.begin(chunk())
     expect(turn.isDue(chunk(), 10_000)).toBe(false)
-    expect(turn.isDue(chunk({ bytes: 16 * MIB }), GATHER_MS)).toBe(true)
+    expect(turn.isDue(chunk({ bytes: 48 * MIB }), GATHER_MS)).toBe(true)
     expect(turn.isDue(chunk({ key: 'shop spans' }), GATHER_MS)).toBe(true)
   })
 
@@ -34,7 +34,7 @@ describe('when a chunk goes to the store', () => {
     turn.begin(chunk())
     turn.end(chunk(), 1000, 400)
     expect(turn.isDue(chunk({ sinceMs: 1000 }), 1100)).toBe(false)
-    expect(turn.isDue(chunk({ sinceMs: 1000, bytes: 16 * MIB }), 1100)).toBe(true)
+    expect(turn.isDue(chunk({ sinceMs: 1000, bytes: 48 * MIB }), 1100)).toBe(true)
     expect(turn.isDue(chunk({ sinceMs: 1000, key: 'shop spans' }), 1100)).toBe(true)
     expect(turn.isDue(chunk({ sinceMs: 1000 }), 1200)).toBe(true)
   })
