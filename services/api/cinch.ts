@@ -18,6 +18,9 @@ import { joinCallers } from '../analyzer/identity/join.ts'
 import { countMetrics } from '../analyzer/metrics/count.ts'
 import type { Pace } from '../analyzer/pace.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
+import { createLearner, type LearnPace } from '../analyzer/templates/job.ts'
+import { createStoredTemplates } from '../analyzer/templates/stored.ts'
+import { templatesOfCalls } from '../analyzer/templates/window.ts'
 import { type Committer, createCommitter, type Recovery } from '../collector/commit.ts'
 import type { Hold } from '../collector/gather/budget.ts'
 import { createGatherer, type Gatherer, type GathererOptions } from '../collector/gather/gather.ts'
@@ -56,6 +59,7 @@ import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './cha
 import { type CompletenessAnswer, completeness, withMetricEdges } from './completeness.ts'
 import { type Doctor, examine } from './doctor.ts'
 import { createFreshness, type SourceListing } from './freshness.ts'
+import { createTemplates, type Templates } from './templates.ts'
 import { type AskedWindow, resolveWindow } from './window.ts'
 
 export type GenerateRequest = { target: string; window: AskedWindow } & Omit<GenerateOptions, 'window'>
@@ -111,6 +115,10 @@ export interface Cinch {
   countChains(): Promise<void>
   /** Finds who called in what came since, where no line says it; part of `analyze` unless it has a pace of its own. */
   joinCallers(): Promise<void>
+  /** Learns the operations of callees that have something new; not part of `analyze`, for it looks at all that is stored. */
+  learnOperations(): Promise<void>
+  /** What was learned of each callee's operations, and what people said of them. */
+  templates: Templates
   /** Brings what is derived up to date with what was loaded. Resolves when it is; calls that overlap share one run. */
   analyze(): Promise<void>
   senders: Senders
@@ -136,6 +144,8 @@ export interface CinchOptions {
   joinPace?: Pace
   /** For a service, which counts chains every now and then; absent, they are counted when they are asked for. */
   chainsPace?: Pace
+  /** For a service, which learns operations every now and then. */
+  learnPace?: LearnPace
 }
 
 /** Brings the store up to date, finishes what an earlier process left, and gives the uses of it. */
@@ -162,7 +172,13 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   const countChains = sharing(async () => {
     await job('find_chains', () => findChains(store, Date.now(), pace))
   })
+  const learner = createLearner(store)
+  const learnOperations = sharing(async () => {
+    await job('learn_operations', () => learner.learn(Date.now(), options.learnPace))
+  })
   await analyze()
+  // A store from before templates were stored has none.
+  if (migrated.length > 0) await learnOperations()
   const senders = createSenders(store)
   return {
     migrated,
@@ -184,7 +200,17 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
         note,
         observe,
       }),
-    ...ingestion(store, committer, analyze, options.gatherer),
+    ...ingestion(
+      store,
+      committer,
+      async () => {
+        await analyze()
+        if (!options.learnPace) await learnOperations()
+      },
+      options.gatherer,
+    ),
+    learnOperations,
+    templates: createTemplates(store, learner),
     ...questions(store, async () => await (pace ? undefined : countChains())),
     countChains,
     joinCallers: join,
@@ -199,12 +225,14 @@ interface Operations {
   calls: Calls<OperationRow>
 }
 
+type Jobs = 'migrated' | 'recovered' | 'analyze' | 'countChains' | 'joinCallers' | 'learnOperations' | 'templates' | Outside
+type Outside = 'senders' | 'observe' | 'follow' | 'kafka'
 type Ingestion = 'ingest' | 'ingestRequest' | 'gatherer' | 'close'
 
 function ingestion(
   store: Store,
   committer: Committer,
-  analyze: () => Promise<void>,
+  ingested: () => Promise<void>,
   options?: GathererOptions,
 ): Pick<Cinch, Ingestion> {
   let opened: Promise<Gatherer> | undefined
@@ -221,7 +249,7 @@ function ingestion(
     close: async () => await (await opened)?.close(),
     ingest: async (source, cluster, input, progress) => {
       const result = await ingest(store, committer, findSource(source), operator(cluster), input, progress)
-      await analyze()
+      await ingested()
       return result
     },
     ingestRequest: async (id, origin, body, given) => {
@@ -234,22 +262,8 @@ function ingestion(
   }
 }
 
-function questions(
-  store: Store,
-  chainsCounted: () => Promise<void>,
-): Omit<
-  Cinch,
-  | 'migrated'
-  | 'recovered'
-  | 'analyze'
-  | 'countChains'
-  | 'joinCallers'
-  | 'senders'
-  | 'observe'
-  | 'follow'
-  | 'kafka'
-  | Ingestion
-> {
+function questions(store: Store, chainsCounted: () => Promise<void>): Omit<Cinch, Jobs | Ingestion> {
+  const storedTemplates = createStoredTemplates(store)
   const observed = async (asked: AskedWindow) => {
     const window = resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))
     const [rows, inventory] = await Promise.all([edgeRows(store.reads, window), readInventory(store.reads)])
@@ -263,7 +277,8 @@ function questions(
   // What people and policies are told; replay decides on what was observed.
   const templated = async (asked: AskedWindow) => {
     const { calls, ...found } = await operations(asked)
-    return { ...found, calls: { ...calls, calls: withTemplates(calls.calls) } }
+    const templates = await storedTemplates(calls.calls.map(({ destination }) => destination.id))
+    return { ...found, calls: { ...calls, calls: withTemplates(calls.calls, templates) } }
   }
   const edges = async (asked: AskedWindow) => {
     const { window, parties, calls, unattributed } = await observed(asked)
@@ -324,7 +339,7 @@ function policyQuestions(
         const { inventory, calls } = await seen(within)
         return {
           seen: observedOperations(calls.calls),
-          learned: observedOperations(withTemplates(calls.calls)),
+          learned: observedOperations(withTemplates(calls.calls, templatesOfCalls(calls.calls))),
           inventory,
         }
       }

@@ -26,6 +26,23 @@ export const OperationsQuery = Type.Object({
   destination: text('Node id of the callee', 1024),
 })
 
+export const CalleeQuery = Type.Object({ callee: text('Node id of the callee', 1024) })
+
+export const PinBody = Type.Object(
+  {
+    callee: text('Node id of the callee', 1024),
+    kind: Type.Union(
+      ['split', 'merge', 'none'].map((value) => Type.Literal(value)),
+      { description: 'split: a name of its own; merge: one parameter; none: lifts what was said before' },
+    ),
+    at: text('The position: /users/me, /regions/{}; parameters before it as {}', 2048),
+    method: Type.Optional(text('Of this method only', 64)),
+    who: text('Who says so'),
+    why: text('Why', 1024),
+  },
+  { additionalProperties: false },
+)
+
 export const ChainsQuery = Type.Object({
   ...window,
   root: Type.Optional(text('Part of the root operation, namespace/workload METHOD /path', 1024)),

@@ -13,6 +13,7 @@ import { ingestRoutes } from './routes/ingest.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { readRoutes } from './routes/read.ts'
 import { remoteWriteRoutes } from './routes/remote-write.ts'
+import { templateRoutes } from './routes/templates.ts'
 import { bearer, sameToken } from './token.ts'
 
 export interface ServerOptions {
@@ -119,6 +120,7 @@ export async function createServer({
   if (roles.collector) remoteWriteRoutes(app, cinch, isAdmin)
   if (!roles.api) return app
   readRoutes(app, cinch)
+  templateRoutes(app, cinch)
   policyRoutes(app, cinch)
   const page = join(packageRoot(), 'web/dist')
   if (existsSync(page)) await app.register(fastifyStatic, { root: page })

@@ -25,6 +25,7 @@ export interface Backend {
   /** Only where this process holds the store; the one that serves it has `--follow` of its own. */
   follow?: Cinch['follow']
   analyze?: Cinch['analyze']
+  learnOperations?: Cinch['learnOperations']
   graph(window: AskedWindow): Promise<Graph>
   generate(options: PolicyOptions): Promise<Generated>
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
@@ -34,6 +35,7 @@ export interface Backend {
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>
   chains(asked: AskedChains): ReturnType<Cinch['chains']>
+  templates: Cinch['templates']
   senders(): Promise<Registration[]>
   register(registration: Registration): Promise<string>
   revoke(id: string): Promise<void>

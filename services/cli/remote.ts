@@ -23,6 +23,12 @@ export function remoteBackend(url: string, token: string): Backend {
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
     chains: async (asked) => await get('/api/v1/chains', asked),
     doctor: async (source) => await get('/api/v1/doctor', { source }),
+    templates: {
+      list: async () =>
+        (await get<{ callees: Awaited<ReturnType<Backend['templates']['list']>> }>('/api/v1/templates')).callees,
+      ofCallee: async (callee) => await get('/api/v1/templates/callee', { callee }),
+      pin: async (word) => await call('POST', '/api/v1/templates/pins', {}, JSON.stringify(word)),
+    },
     senders: async () => (await get<{ senders: Awaited<ReturnType<Backend['senders']>> }>('/api/v1/senders')).senders,
     register: async (registration) =>
       (await call<{ token: string }>('POST', '/api/v1/senders', {}, JSON.stringify(registration))).token,

@@ -6,6 +6,7 @@ import { chainsCommand } from './commands/chains.ts'
 import { diffCommand } from './commands/diff.ts'
 import { ingestCommand } from './commands/ingest.ts'
 import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
+import { operationsCommand } from './commands/operations.ts'
 import { generateCommand, replayCommand } from './commands/policies.ts'
 import { preflightCommand } from './commands/preflight.ts'
 import { sendersCommand } from './commands/senders.ts'
@@ -20,6 +21,7 @@ export const COMMANDS: Command[] = [
   sourcesCommand,
   graphCommand,
   chainsCommand,
+  operationsCommand,
   generateCommand,
   replayCommand,
   backtestCommand,

@@ -12,8 +12,18 @@ export type ValueKind =
   | 'key'
   | 'value'
 
-/** A part of a segment: a name, or a parameter that stands for values of a kind. */
-export type TemplatePart = { literal: string } | { kind: ValueKind }
+/** A part of a segment: a name, or a parameter that stands for values of a kind; `divisible`: for such as `7:cancel`, too. */
+export type TemplatePart = { literal: string } | { kind: ValueKind; divisible?: boolean }
+
+/** Which requests are of an operation. */
+export interface TemplateForm {
+  id: string
+  method: string
+  /** The operation that requests name beside their path (GraphQL, JSON-RPC); else empty. */
+  operation: string
+  /** By segment; one with several parts mixes names and parameters. */
+  segments: TemplatePart[][]
+}
 
 /** What a template lets in beyond the paths that it was learned from. Each of its parameters also lets in any value that nobody sent yet. */
 export interface Widening {
@@ -26,21 +36,18 @@ export interface Widening {
 }
 
 /** One operation of a callee, as its paths tell. */
-export interface OperationTemplate {
+export interface OperationTemplate extends TemplateForm {
   /** Method, named operation if any, and path with `{}` for parameters: `GET /users/{}`. The same as long as its form is. */
   id: string
-  method: string
-  /** The operation that requests name beside their path (GraphQL, JSON-RPC); else empty. */
-  operation: string
   /** Parameters carry their kind: `/users/{int}`, `/files/report-{int}.pdf`. */
   path: string
-  /** By segment; one with several parts mixes names and parameters. */
-  segments: TemplatePart[][]
   /** Distinct paths that it covers, and their requests. */
   paths: number
   requests: number
   /** Who made them. */
   callers: string[]
+  /** When the first of its requests was seen: ISO 8601, UTC; empty when not known. */
+  firstSeen: string
   widening: Widening
   /** Why Istio's path template cannot say just this; empty when it can. */
   istio: string
@@ -59,9 +66,47 @@ export interface Pin {
   method?: string
 }
 
-/** What became of a template between two versions; `from` are the earlier ones that covered its paths. */
+/** What became of a template between two versions. */
 export interface TemplateChange {
   change: 'new' | 'changed' | 'gone'
   id: string
+  /** The other ones that covered its paths before; of one that is gone, those that cover them now. */
   from: string[]
+}
+
+/** A pin of a callee, with who said so and why; `none` lifts what was said of the position before. */
+export interface PinWord {
+  callee: string
+  kind: Pin['kind'] | 'none'
+  at: string
+  /** Empty for all methods. */
+  method: string
+  who: string
+  why: string
+}
+
+/** What is known of all templates of one callee. */
+export interface TemplateSet {
+  callee: string
+  /** Raised when a template comes, changes or goes. */
+  version: number
+  /** Requests of the callee, refused ones among them, when it was learned. */
+  usage: number
+  /** The pins that held then. */
+  pins: string
+  /** The version of the learner. */
+  learner: number
+  templates: number
+  /** Distinct paths that it was learned from, and those beyond the most that are looked at. */
+  paths: number
+  left_out_paths: number
+  /** What has no template: too few requests, no place left, nothing to be learned from. Their paths stay as they are. */
+  rare_paths: number
+  rare_requests: number
+  full_paths: number
+  full_requests: number
+  untaught_paths: number
+  untaught_requests: number
+  /** When it was learned: milliseconds since 1970. */
+  written: number
 }

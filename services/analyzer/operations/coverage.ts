@@ -1,4 +1,4 @@
-import type { OperationTemplate, TemplatePart } from '../../model/template.ts'
+import type { OperationTemplate, TemplateForm, TemplatePart } from '../../model/template.ts'
 import { Distinct } from './distinct.ts'
 import { type Form, pathText } from './form.ts'
 import { istioLimit } from './istio.ts'
@@ -14,12 +14,14 @@ export class Coverage {
   #requests = 0
   #once = 0
   #equals = false
+  #firstSeen = ''
 
   constructor(form: Form) {
     this.#form = form
   }
 
-  add({ requests, callers }: SeenPath, values: readonly string[]): void {
+  add({ requests, callers, firstSeen = '' }: SeenPath, values: readonly string[]): void {
+    if (firstSeen !== '' && (this.#firstSeen === '' || firstSeen < this.#firstSeen)) this.#firstSeen = firstSeen
     this.#paths += 1
     this.#requests += requests
     if (requests === 1) this.#once += 1
@@ -34,32 +36,36 @@ export class Coverage {
 
   /** Of its first version; what it has become of an earlier one, `changesOf` says. */
   template(): OperationTemplate {
-    const { id, method, segments } = this.#form
+    const form = templateForm(this.#form)
     const open = this.#values.length > 0
-    const combinations = this.#values.reduce((product, values) => product * values.count, 1)
-    const [verb = '', ...operation] = method.split(' ')
-    const parts = segments.map((segment) => segment.map(partOf))
+    const product = this.#values.reduce((all, values) => all * values.count, 1)
+    const combinations = Math.min(product, Number.MAX_SAFE_INTEGER)
     return {
-      id,
-      method: verb,
-      operation: operation.join(' '),
-      path: pathText(parts, (kind) => kind),
-      segments: parts,
+      ...form,
+      path: pathText(form.segments, (kind) => kind),
       paths: this.#paths,
       requests: this.#requests,
       callers: [...this.#callers].sort(),
+      firstSeen: this.#firstSeen,
       widening: {
         combinations: open ? Math.max(0, combinations - this.#paths) : 0,
         unseen: open && this.#requests > 0 ? this.#once / this.#requests : 0,
         open,
       },
-      istio: istioLimit(parts, this.#equals),
+      istio: istioLimit(form.segments, this.#equals),
       version: 1,
       since: 1,
     }
   }
 }
 
+/** A form as it is stored. */
+export function templateForm({ id, method, segments }: Form): TemplateForm {
+  const [verb = '', ...operation] = method.split(' ')
+  return { id, method: verb, operation: operation.join(' '), segments: segments.map((parts) => parts.map(partOf)) }
+}
+
 function partOf(part: Form['segments'][number][number]): TemplatePart {
-  return 'literal' in part ? { literal: part.literal } : { kind: part.kind }
+  if ('literal' in part) return { literal: part.literal }
+  return part.divisible ? { kind: part.kind, divisible: true } : { kind: part.kind }
 }

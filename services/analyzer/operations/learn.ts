@@ -1,6 +1,8 @@
-import type { OperationTemplate, Pin, TemplateChange } from '../../model/template.ts'
+import type { OperationTemplate, Pin, TemplateChange, TemplateForm } from '../../model/template.ts'
 import { REQUESTS_MIN } from './cells.ts'
+import { templateForm } from './coverage.ts'
 import { type Form, formsOf } from './form.ts'
+import { Matcher } from './matcher.ts'
 import { Lexicon, rowsOf, type SeenPath } from './rows.ts'
 import { sampleOf } from './sample.ts'
 import { type Folded, type Forms, Tally } from './tally.ts'
@@ -13,6 +15,8 @@ const SAMPLE_MAX = 20_000
 const ROUNDS_MAX = 3
 /** Templates of one callee. When they are so many, learning stops: what is new stays as its exact paths. */
 export const TEMPLATES_MAX = 5_000
+/** Forms without a template that are remembered for the sake of one template, lest it swallow them. */
+const APART_MAX = 1_000
 /** Paths kept of each template for the next time; those with the most requests first, for a name must not be pushed out by values. */
 const KEPT_MAX = 300
 /** Paths kept of all templates together, and as many of what has none yet. */
@@ -24,6 +28,8 @@ export interface Learned {
   templates: OperationTemplate[]
   changes: TemplateChange[]
   folded: Folded
+  /** What is too rare for a template, or has no place as one, and would be swallowed by one if it were forgotten. */
+  apart: TemplateForm[]
   /** Paths to learn from the next time, beside what is new. */
   kept: SeenPath[]
 }
@@ -55,10 +61,11 @@ export function learnTemplates(seen: readonly SeenPath[], options: LearnOptions 
   const earlier = without(previous?.kept ?? [], seen)
   let sample = [...sampleOf(teaching, sampleMax), ...earlier]
   for (let round = 1; ; round++) {
-    const tally = new Tally(learnForms(sample, pins, known, templatesMax))
+    const forms = learnForms(sample, pins, known, templatesMax)
+    const tally = new Tally(forms)
     for (const path of seen) tally.add(path, teaches(path))
     const more = round < ROUNDS_MAX && teaching.length > sampleMax ? without(tally.rare, sample) : []
-    if (more.length === 0) return finish(tally, sample, earlier, previous)
+    if (more.length === 0) return finish(tally, forms.apart.map(templateForm), sample, earlier, previous)
     sample = [...sample, ...sampleOf(more, sampleMax >> 1)]
   }
 }
@@ -78,11 +85,28 @@ function learnForms(sample: readonly SeenPath[], pins: readonly Pin[], known: Re
     (a, b) =>
       Number(known.has(b.id)) - Number(known.has(a.id)) || requestsOf(b) - requestsOf(a) || (a.id < b.id ? -1 : 1),
   )
-  return { forms: ranked.slice(0, max).sort((a, b) => (a.id < b.id ? -1 : 1)), full: ranked.slice(max), rare }
+  return setApart({ forms: ranked.slice(0, max).sort(byId), full: ranked.slice(max), rare, apart: [] })
+}
+
+const byId = (a: Form, b: Form) => (a.id < b.id ? -1 : 1)
+
+/**
+ * Finds the forms without a template that some template would swallow. One that would swallow too many to be remembered is
+ * none: its paths stay as they are.
+ */
+function setApart({ forms, full, rare }: Forms): Forms {
+  const matcher = new Matcher(forms)
+  const swallowing = (form: Form) => form.rows.map(({ seen }) => matcher.match(seen)?.form).find((one) => one)
+  const swallowed = Map.groupBy([...full, ...rare], swallowing)
+  swallowed.delete(undefined)
+  const crowded = new Set([...swallowed].flatMap(([form, own]) => (form && own.length > APART_MAX ? [form] : [])))
+  if (crowded.size === 0) return { forms, full, rare, apart: [...swallowed.values()].flat().sort(byId) }
+  return setApart({ forms: forms.filter((form) => !crowded.has(form)), full: [...full, ...crowded], rare, apart: [] })
 }
 
 function finish(
   tally: Tally,
+  apart: TemplateForm[],
   sample: readonly SeenPath[],
   earlier: readonly SeenPath[],
   previous: Learned | undefined,
@@ -94,7 +118,7 @@ function finish(
   const { templates, changes, version } = changesOf(previous, tally.templates(), kept)
   const byId = new Map(templates.map((template) => [template.id, template]))
   return {
-    learned: { version, templates, changes, folded, kept },
+    learned: { version, templates, changes, folded, apart, kept },
     templateOf: (path) => byId.get(matcher.match(path)?.form.id ?? ''),
   }
 }

@@ -1,3 +1,4 @@
+import type { TemplateForm } from '../../model/template.ts'
 import type { Form, FormPart } from './form.ts'
 import { methodOf, type SeenPath } from './rows.ts'
 import { isOfKind, plainSegments, tokensOf } from './tokens.ts'
@@ -56,6 +57,18 @@ export class Matcher {
     }
     const form = visit(root, 0)
     return form && { form, values }
+  }
+}
+
+/** What is stored, to be matched again. */
+export function formOf({ id, method, operation, segments }: TemplateForm): Form {
+  return {
+    id,
+    method: methodOf({ method, operation }),
+    rows: [],
+    segments: segments.map((parts) =>
+      parts.map((part) => ('literal' in part ? part : { kind: part.kind, divisible: part.divisible === true })),
+    ),
   }
 }
 

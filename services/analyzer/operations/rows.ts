@@ -13,6 +13,8 @@ export interface SeenPath {
   requests: number
   /** Who made them. */
   callers: readonly string[]
+  /** When the first of them was seen: ISO 8601, UTC. */
+  firstSeen?: string
   /** Whether they were made for a user; leave out what is not known. */
   users?: readonly ('user' | 'none')[]
   /** Classes of their status: `2xx`; leave out what is not known. */

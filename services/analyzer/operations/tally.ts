@@ -12,6 +12,8 @@ export interface Forms {
   forms: Form[]
   full: Form[]
   rare: Form[]
+  /** Of `full` and `rare` those that some of `forms` would swallow. */
+  apart: Form[]
 }
 
 /** Holds paths against forms, and counts which has which. */
@@ -23,7 +25,7 @@ export class Tally {
   readonly #full: ReadonlySet<Form>
   readonly #covered: Map<Form, Coverage>
 
-  constructor({ forms, full, rare }: Forms) {
+  constructor({ forms, full, rare }: Omit<Forms, 'apart'>) {
     this.matcher = new Matcher([...forms, ...full, ...rare])
     this.#full = new Set(full)
     this.#covered = new Map(forms.map((form) => [form, new Coverage(form)]))

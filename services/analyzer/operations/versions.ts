@@ -1,7 +1,7 @@
 import type { OperationTemplate, TemplateChange } from '../../model/template.ts'
 import type { Learned } from './learn.ts'
-import { Matcher } from './matcher.ts'
-import { methodOf, type SeenPath } from './rows.ts'
+import { formOf, Matcher } from './matcher.ts'
+import type { SeenPath } from './rows.ts'
 
 /** Templates with their versions, and what became of the earlier ones: nothing changes its name without being told. */
 export function changesOf(
@@ -18,15 +18,19 @@ export function changesOf(
   const templates = found.map((template): OperationTemplate => {
     const earlier = before.get(template.id)
     before.delete(template.id)
+    const firstSeen = earliest(template.firstSeen, earlier?.firstSeen ?? '')
     if (earlier && earlier.path === template.path)
-      return { ...template, version: earlier.version, since: earlier.since }
+      return { ...template, firstSeen, version: earlier.version, since: earlier.since }
     tell(earlier ? 'changed' : 'new', template.id)
-    return { ...template, version: (earlier?.version ?? 0) + 1, since: earlier?.since ?? version }
+    return { ...template, firstSeen, version: (earlier?.version ?? 0) + 1, since: earlier?.since ?? version }
   })
-  for (const id of before.keys()) tell('gone', id)
+  for (const id of before.keys())
+    changes.push({ change: 'gone', id, from: [...froms].flatMap(([now, was]) => (was.has(id) ? [now] : [])).sort() })
   if (previous && changes.length === 0) return { templates, changes, version: previous.version }
   return { templates, changes, version }
 }
+
+const earliest = (a: string, b: string) => (a === '' || (b !== '' && b < a) ? b : a)
 
 /** For each template the earlier ones that its paths had. */
 function fromsOf(
@@ -34,18 +38,7 @@ function fromsOf(
   found: readonly OperationTemplate[],
   kept: readonly SeenPath[],
 ): Map<string, Set<string>> {
-  const matcherOf = (templates: readonly OperationTemplate[]) =>
-    new Matcher(
-      templates.map(({ id, method, operation, segments }) => ({
-        id,
-        method: methodOf({ method, operation }),
-        rows: [],
-        segments: segments.map((parts) =>
-          parts.map((part) => ('literal' in part ? part : { kind: part.kind, divisible: true })),
-        ),
-      })),
-    )
-  const [was, is] = [matcherOf(earlier), matcherOf(found)]
+  const [was, is] = [new Matcher(earlier.map(formOf)), new Matcher(found.map(formOf))]
   const froms = new Map<string, Set<string>>()
   for (const path of kept) {
     const id = is.match(path)?.form.id

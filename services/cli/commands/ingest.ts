@@ -61,12 +61,12 @@ function checkFollowed(source: string, args: Arguments): void {
 
 /** Follows files until it is told to stop. */
 async function followFiles(
-  { follow, analyze }: Backend,
+  { follow, analyze, learnOperations }: Backend,
   source: string,
   args: Arguments,
   { print, note }: Pick<Context, 'print' | 'note'>,
 ): Promise<0 | 1> {
-  if (!follow || !analyze)
+  if (!follow || !analyze || !learnOperations)
     throw new CinchError(
       'store_busy',
       'the process that serves the store follows files itself',
@@ -82,6 +82,7 @@ async function followFiles(
   clearInterval(timer)
   await follower.stop()
   await analyze()
+  await learnOperations()
   const { accepted, rejected, bytes } = follower.counts()
   const seconds = (performance.now() - started) / 1000
   const total = { read: accepted + rejected, accepted, rejected, bytes, skipped: 0, seconds }

@@ -35,6 +35,10 @@ const CHAINS_EVERY_MS = 30_000
 /** As long as one part of the search takes: it leaves half of the time to others. */
 const CHAINS_PAUSE_MS = 200
 
+/** Operations: looked for what changed so often; learned anew after a change of a tenth, or of anything after ten minutes. */
+const LEARN_EVERY_MS = 10_000
+const LEARN_PACE = { changedShare: 0.1, againMs: 600_000, restRatio: 1 }
+
 export const serveCommand: Command = {
   name: 'serve',
   usage: '[--roles collector,analyzer,api] [--host ADDRESS] [--port N]',
@@ -95,6 +99,7 @@ async function serve(
     job: (name, work) => registry.job(name, work),
     spansSettledMs: SPANS_SETTLED_MS,
     joinPace: { settledMs: JOIN_SETTLED_MS, pauseMs: JOIN_PAUSE_MS },
+    learnPace: LEARN_PACE,
     chainsPace: { settledMs: CHAINS_SETTLED_MS, pauseMs: CHAINS_PAUSE_MS },
   })
   noteRecovery(cinch.recovered, note)
@@ -121,6 +126,7 @@ async function serve(
     if (roles.has('analyzer')) {
       stops.push(repeated('analysis', () => cinch.analyze(), ANALYZE_EVERY_MS, note))
       stops.push(repeated('the join of callers', () => cinch.joinCallers(), JOIN_EVERY_MS, note))
+      stops.push(repeated('learning of operations', () => cinch.learnOperations(), LEARN_EVERY_MS, note))
       stops.push(repeated('the search for chains', () => cinch.countChains(), CHAINS_EVERY_MS, note))
     }
     if (roles.has('collector')) stops.push(await startOtlp(cinch, host, { args, print, note }))

@@ -84,7 +84,8 @@ const PARTS_MAX = 52
 const part = (hour: string, bits = '1') =>
   `bitShiftLeft(toUInt64(${bits}), least(intDiv(toUnixTimestamp(${hour}) - toUnixTimestamp({since:DateTime('UTC')}), {part_s:UInt32}), ${PARTS_MAX}))`
 
-const SPAN_EDGE = `sipHash128(cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, toInt8(protocol))`
+/** The id of an edge that spans tell of. */
+export const SPAN_EDGE = `sipHash128(cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, toInt8(protocol))`
 
 const UNJOINED = `'' AS source_service, '' AS gateway_service`
 

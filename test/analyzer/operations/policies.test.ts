@@ -5,6 +5,9 @@ import { targetById } from '../../../policy-gen/targets/index.ts'
 import type { Call } from '../../../services/analyzer/graph/calls.ts'
 import { observedOperations } from '../../../services/analyzer/graph/operations.ts'
 import { withTemplates } from '../../../services/analyzer/graph/templates.ts'
+import { learnTemplates } from '../../../services/analyzer/operations/learn.ts'
+import { seenPath } from '../../../services/analyzer/templates/records.ts'
+import type { TemplateOf } from '../../../services/analyzer/templates/stored.ts'
 import { EMPTY_INVENTORY } from '../../../services/model/inventory.ts'
 import { PATH_FLAGS, type PathFlag } from '../../../services/model/operation.ts'
 import type { OperationRow } from '../../../services/store/queries/rollups.ts'
@@ -64,11 +67,25 @@ const CALLS = [
   ...people.map((user) => call('web', 'GET', `//twice/${user}`, ['double_slash'])),
   call('web', 'GET', '/routes/{name}', ['route'], { requests: 50, denied: 0 }),
 ]
+
+/** What the job would have stored of these calls. */
+function templatesOf(calls: readonly Call<OperationRow>[]): Map<string, TemplateOf> {
+  const paths = Map.groupBy(calls, ({ row }) => `${row.method} ${row.shape}`)
+  const seen = [...paths.values()].flatMap((same) => {
+    const [first] = same
+    const served = same.filter(({ row }) => row.requests > 0)
+    const requests = served.reduce((sum, { row }) => sum + row.requests, 0)
+    const callers = new Map(served.map(({ row, source }) => [row.source_workload, source.id]))
+    return first ? [seenPath({ ...first.row, requests, edges: [...callers.keys()] }, callers)] : []
+  })
+  return new Map([['shop/users', learnTemplates(seen).templateOf]])
+}
+const templated = () => withTemplates(CALLS, templatesOf(CALLS))
 const pathsOf = (calls: readonly Call<OperationRow>[], caller: string) =>
   new Set(calls.filter(({ source }) => source.workload === caller).map(({ row }) => `${row.method} ${row.shape}`))
 
 test('calls have the templates of their paths; one that was used for one path stays as it was', () => {
-  const calls = withTemplates(CALLS)
+  const calls = templated()
   expect(calls).toHaveLength(CALLS.length)
   const web = pathsOf(calls, 'web')
   for (const path of ['/users/{value}', '/users/me', '/files/{value}.pdf', '/routes/{name}'])
@@ -80,7 +97,7 @@ test('calls have the templates of their paths; one that was used for one path st
 })
 
 test('policies made of templates serve every request that was observed, path by path, and no other caller', () => {
-  const { files, report } = generate(observedOperations(withTemplates(CALLS)), EMPTY_INVENTORY, targetById('istio'), {
+  const { files, report } = generate(observedOperations(templated()), EMPTY_INVENTORY, targetById('istio'), {
     ...RULES,
     window: WINDOW,
   })

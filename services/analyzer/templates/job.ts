@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TemplateSet } from '../../model/template.ts'
+import { readInventory } from '../../store/queries/inventory.ts'
+import { calleePaths } from '../../store/queries/paths.ts'
+import { edgeHours, edgeRows, storedWindow } from '../../store/queries/rollups.ts'
+import {
+  type PinRow,
+  readPins,
+  readTemplateSets,
+  readTemplates,
+  writeTemplates,
+} from '../../store/queries/templates.ts'
+import type { Store } from '../../store/store.ts'
+import { observe } from '../graph/observed.ts'
+import { learnTemplates } from '../operations/learn.ts'
+import { type CalleeUsage, calleesOf } from './callees.ts'
+import { pinsOf, pinText, previousOf, rowsOfLearned, seenPath } from './records.ts'
+
+/** Raised when the same traffic is learned otherwise than before: what is stored is learned anew then. */
+const LEARNER = 1
+
+/** Paths of one callee that are looked at, those with the most requests; the set says how many were left out. */
+const CALLEE_PATHS_MAX = 1_000_000
+
+/** When a callee is learned anew: at once when its requests changed by so large a share, else when so much time has passed. */
+export interface LearnPace {
+  changedShare: number
+  againMs: number
+  /** Rest between callees, in times of what the last one took, so that whoever shares the process is served. */
+  restRatio: number
+}
+
+const HURRIED: LearnPace = { changedShare: 0, againMs: 0, restRatio: 0 }
+
+export interface Learner {
+  /**
+   * Learns the operations of every callee that has something new: traffic, or a person's word. What was learned before
+   * has its place, so the same traffic in any order and in any number of parts comes to the same templates.
+   * @returns how many callees were learned
+   */
+  learn(nowMs: number, pace?: LearnPace): Promise<number>
+  /** Learns one callee at once, if there is such a one. */
+  learnOne(callee: string, nowMs: number): Promise<void>
+  /** Whether there are requests to a callee. */
+  knows(callee: string): Promise<boolean>
+}
+
+export function createLearner(store: Store): Learner {
+  const client = store.jobs
+  // One callee at a time: what is written rests on what was read before.
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work, work)
+    last = done.catch(() => undefined)
+    return done
+  }
+  const known = async () => {
+    const window = await storedWindow(client)
+    if (!window) return []
+    const [rows, inventory] = await Promise.all([edgeRows(client, window), readInventory(client)])
+    const { calls } = await observe(rows, inventory, (some) => edgeHours(client, window, some))
+    return calleesOf(calls)
+  }
+  const learnCallee = async (callee: CalleeUsage, nowMs: number) => {
+    const [sets, pins] = [
+      await readTemplateSets(client, [callee.callee]),
+      pinsOf(await readPins(client), callee.callee),
+    ]
+    const stored = await readTemplates(client, [callee.callee])
+    const { paths, leftOut } = await calleePaths(client, [...callee.edges.keys()], CALLEE_PATHS_MAX)
+    const previous = previousOf(sets[0], stored)
+    const seen = paths.map((path) => seenPath(path, callee.edges))
+    const { learned } = learnTemplates(seen, { ...(previous ? { previous } : {}), pins })
+    const written = Math.max(nowMs, (sets[0]?.written ?? 0) + 1)
+    const told = { callee: callee.callee, usage: callee.usage, pins: pinText(pins), learner: LEARNER, written }
+    const { rows, changes, set } = rowsOfLearned(learned, stored, {
+      ...told,
+      paths: seen.length,
+      left_out_paths: leftOut,
+    })
+    await writeTemplates(client, rows, changes, set)
+  }
+  return {
+    learn: async (nowMs, pace = HURRIED) => {
+      const callees = await known()
+      if (callees.length === 0) return 0
+      const sets = new Map((await readTemplateSets(client)).map((set) => [set.callee, set]))
+      const pins = await readPins(client)
+      const due = callees.filter((callee) => isDue(callee, sets.get(callee.callee), pins, nowMs, pace))
+      for (const callee of due) {
+        const started = performance.now()
+        await inTurn(() => learnCallee(callee, nowMs))
+        if (pace.restRatio > 0) await sleep((performance.now() - started) * pace.restRatio)
+      }
+      return due.length
+    },
+    learnOne: async (name, nowMs) => {
+      const callee = (await known()).find((one) => one.callee === name)
+      if (callee) await inTurn(() => learnCallee(callee, nowMs))
+    },
+    knows: async (name) => (await known()).some(({ callee }) => callee === name),
+  }
+}
+
+function isDue(
+  { callee, usage }: CalleeUsage,
+  set: TemplateSet | undefined,
+  pins: readonly PinRow[],
+  nowMs: number,
+  { changedShare, againMs }: LearnPace,
+): boolean {
+  if (!set || set.learner !== LEARNER || set.pins !== pinText(pinsOf(pins, callee))) return true
+  if (set.usage === usage) return false
+  return Math.abs(usage - set.usage) >= set.usage * changedShare || nowMs - set.written >= againMs
+}

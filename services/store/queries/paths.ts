@@ -1,0 +1,48 @@
+import type { ClickHouseClient } from '@clickhouse/client'
+import { query } from '../store.ts'
+import { SPAN_EDGE } from './rollups.ts'
+
+/** One path and method of a callee over all edges that lead to it. */
+export interface CalleePath {
+  method: string
+  shape: string
+  /** Of all of its requests. */
+  path_flags: number
+  /** Requests that were served: neither refused nor answered that there is nothing. */
+  requests: number
+  /** Edges that such requests came by, of 32 hexadecimal digits. */
+  edges: string[]
+  /** ISO 8601, UTC. */
+  first_seen: string
+}
+
+/**
+ * The distinct paths that were asked for on some edges, most requested first.
+ * @param max so many at most; of those with equally many requests a hash draws, so that no name is preferred
+ */
+export async function calleePaths(
+  client: ClickHouseClient,
+  edges: string[],
+  max: number,
+): Promise<{ paths: CalleePath[]; leftOut: number }> {
+  const bound = { edges, max }
+  const paths = await query<CalleePath>(
+    client,
+    `SELECT method, shape, groupBitOr(flags) AS path_flags, sum(n) AS requests, arrayDistinct(groupArrayIf(lower(hex(edge)), n > 0)) AS edges,
+       formatDateTime(min(first), '%FT%T.%fZ') AS first_seen
+     FROM (${PATHS}) GROUP BY method, shape ORDER BY requests DESC, cityHash64(method, shape), shape LIMIT {max:UInt32}`,
+    bound,
+    'jobs',
+  )
+  if (paths.length < max) return { paths, leftOut: 0 }
+  const [all] = await query<{ n: number }>(client, `SELECT uniq(method, shape) AS n FROM (${PATHS})`, bound, 'jobs')
+  return { paths, leftOut: Math.max(0, (all?.n ?? 0) - paths.length) }
+}
+
+const ASKED = 'edge IN (SELECT unhex(arrayJoin({edges:Array(String)})))'
+const PATHS = `
+  SELECT edge, method, shape, path_flags AS flags, sum(u.requests) AS n, min(u.first_seen) AS first
+  FROM operation_usage AS u WHERE ${ASKED} GROUP BY edge, method, shape, path_flags
+  UNION ALL
+  SELECT ${SPAN_EDGE} AS edge, method, shape, path_flags AS flags, sum(c.requests) AS n, min(c.first_seen) AS first
+  FROM span_call AS c FINAL WHERE ${ASKED} GROUP BY edge, method, shape, path_flags HAVING n > 0`
