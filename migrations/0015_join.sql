@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS call_half {on_cluster} (
   duration_us UInt64 CODEC(T64, ZSTD(1)), client IPv6 CODEC(ZSTD(1)), server IPv6 CODEC(ZSTD(1)), sender LowCardinality(String),
   cluster LowCardinality(String), namespace LowCardinality(String), workload LowCardinality(String), principal LowCardinality(String),
   service LowCardinality(String), is_gateway Bool, claimed LowCardinality(String), mark UInt64 CODEC(ZSTD(1)), edge LowCardinality(FixedString(16)), method LowCardinality(String),
-  shape String CODEC(ZSTD(1)), path_flags UInt16 CODEC(T64, ZSTD(1)), denied Bool, loaded Date DEFAULT today()
+  shape String CODEC(ZSTD(1)), path_flags UInt16 CODEC(T64, ZSTD(1)), denied Bool, not_found Bool, loaded Date DEFAULT today()
 ) ENGINE = {engine:MergeTree}
 PARTITION BY toYYYYMM(time) ORDER BY (toStartOfMinute(time), side, connection) TTL loaded + INTERVAL 7 DAY
 SETTINGS ttl_only_drop_parts = 1, {dedup};
@@ -52,12 +52,12 @@ SELECT
   -- Whom a gateway's caller asked for is the gateway itself; what it asked the gateway for is no name of the gateway.
   if(side = 'callee' AND reporter = 'gateway', extract(sni, '^outbound_[.][0-9]*_[.][^_]*_[.]([^.]+[.][^.]+)[.]svc'), destination_service) AS service,
   reporter = 'gateway' AS is_gateway, if(side = 'callee', source_principal, '') AS claimed,
-  mark, edge, method, shape, path_flags, decision = 'denied' AS denied
+  mark, edge, method, shape, path_flags, decision = 'denied' AS denied, NOT denied AND (status IN (404, 405) OR grpc_status = 12) AS not_found
 FROM (
   SELECT
     time, reporter, sender, cluster, method, path, status, duration_us, bytes_in, bytes_out, request_id, response_flags, user_agent, source_address,
     destination_address, workload_port, gateway_address, gateway_port, gateway_upstream_address, source_namespace, source_workload, source_principal,
-    destination_namespace, destination_workload, destination_principal, destination_service, sni, request.mark AS mark, edge, shape, path_flags, decision,
+    destination_namespace, destination_workload, destination_principal, destination_service, sni, request.mark AS mark, edge, shape, path_flags, decision, grpc_status,
     reporter = 'gateway' OR enforcement_point = 'transit' AS between, if(between, gateway_upstream_address, destination_address) AS called,
     if(source_port = 0, toUInt64(0), sipHash64(source_address, source_port,
       if(between, gateway_address, destination_address), if(between, gateway_port, workload_port))) AS taken,
@@ -108,7 +108,8 @@ CREATE TABLE IF NOT EXISTS declared_address {on_cluster} (
 
 -- What became of the lines whose caller was not proven. A job writes a whole minute anew: what is no longer there becomes zero, so a
 -- job that is repeated or killed does no harm. `edge`: the edge without a caller that the rollups count them under; `lines` and
--- `lines_denied`: how many of its counts these stand for, repeated lines with them, so that what is joined is taken from the unknown.
+-- `lines_denied`: how many of its counts these stand for, repeated lines with them, so that what is joined is taken from the unknown;
+-- `not_found` and `lines_not_found`: those of `requests` and of `lines` that were answered 404, 405 or UNIMPLEMENTED.
 -- `rung`: how the caller was found, or why it was not. `contradicts`: whom others say that it was. `part`: of a minute that has too
 -- many lines to be joined at once. Owner: analyzer.
 -- ORDER BY: minute and part first, for a job reads and replaces one. TTL: a year, as other counts by the hour that jobs write.
@@ -119,6 +120,7 @@ CREATE TABLE IF NOT EXISTS joined_call {on_cluster} (
   source_evidence Enum8('none' = 0, 'claimed' = 1, 'address' = 2, 'joined' = 3, 'verified' = 4), rung LowCardinality(String), contradicts LowCardinality(String),
   gateway_namespace LowCardinality(String), gateway_workload LowCardinality(String), gateway_service LowCardinality(String),
   requests UInt64 CODEC(T64, ZSTD(1)), denied UInt64 CODEC(T64, ZSTD(1)), lines UInt64 CODEC(T64, ZSTD(1)), lines_denied UInt64 CODEC(T64, ZSTD(1)),
+  not_found UInt64 CODEC(T64, ZSTD(1)), lines_not_found UInt64 CODEC(T64, ZSTD(1)),
   first_seen DateTime64(6, 'UTC') CODEC(ZSTD(1)), last_seen DateTime64(6, 'UTC') CODEC(ZSTD(1)), mark UInt64 CODEC(ZSTD(1)), version UInt64 CODEC(ZSTD(1))
 ) ENGINE = {engine:ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(minute)

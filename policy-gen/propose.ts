@@ -22,8 +22,8 @@ export interface ProposeOptions {
   selectorRule?: string
 }
 
-/** Why observations earned no permission. `denied`: they were refused by policy, and teach nothing. */
-export type SkipCode = 'denied' | 'evidence' | 'principal' | 'callee'
+/** Why observations earned no permission. Refused ones, and those that were answered that there is nothing, teach nothing. */
+export type SkipCode = 'denied' | 'not_found' | 'evidence' | 'principal' | 'callee'
 
 export interface Skipped {
   code: SkipCode
@@ -64,9 +64,11 @@ export function propose(
   const calleeOf = calleesOf(operations, index, settings.selector)
   const permissions = new Map<string, Permission>()
   const skipped = new Map<string, Skipped>()
+  const missing: { operation: ObservedOperation; key: string }[] = []
   for (const operation of operations) {
     const result = permit(operation, settings, index, calleeOf)
     if ('code' in result) skip(skipped, operation, result.code, result.reason)
+    else if (operation.requests <= (operation.notFound ?? 0)) missing.push({ operation, key: permissionKey(result) })
     else {
       const key = permissionKey(result)
       const known = permissions.get(key)
@@ -76,6 +78,8 @@ export function propose(
       } else permissions.set(key, result)
     }
   }
+  // What others of the same permission were served needs none of its own.
+  for (const { operation, key } of missing) if (!permissions.has(key)) skip(skipped, operation, 'not_found', NOT_FOUND)
   const sorted = [...permissions.entries()].sort(byText).map(([, permission]) => permission)
   return {
     permissions: sorted,
@@ -83,6 +87,9 @@ export function propose(
     assumed: assumptions(sorted, options),
   }
 }
+
+const NOT_FOUND =
+  'every request was answered that there is no such operation (404, 405, gRPC UNIMPLEMENTED); errors teach nothing'
 
 interface Settings {
   granularity: Granularity

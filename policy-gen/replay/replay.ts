@@ -45,6 +45,7 @@ export function replay(
     newly_denied: [],
     newly_allowed: [],
     uncertain: [],
+    denied_not_found: [],
     ignored: [...read.flatMap(({ ignored }) => ignored), ...set.rest().map(ignoredDocument)],
   }
   const routesOf = routesAmong(operations)
@@ -52,7 +53,8 @@ export function replay(
     const request = requestOf(operation, index, principal, routesOf)
     count(result, operation, request, decide(operation, request))
   }
-  for (const calls of [result.newly_denied, result.newly_allowed, result.uncertain]) calls.sort(byRequests)
+  const { newly_denied, newly_allowed, uncertain, denied_not_found } = result
+  for (const calls of [newly_denied, newly_allowed, uncertain, denied_not_found]) calls.sort(byRequests)
   return result
 }
 
@@ -61,7 +63,7 @@ function ruleOf(rule: string | undefined, name: string): NamingRule | null {
 }
 
 function count(result: Replay, operation: ObservedOperation, request: ReplayRequest, verdict: Verdict): void {
-  const { requests, denied } = operation
+  const { requests, denied, notFound = 0 } = operation
   const add = (list: ReplayCall[], of: number): void => {
     if (of > 0) list.push(callOf(operation, request, of, verdict.reason))
   }
@@ -72,7 +74,8 @@ function count(result: Replay, operation: ObservedOperation, request: ReplayRequ
     add(result.newly_allowed, denied)
   } else {
     result.still_denied += denied
-    add(result.newly_denied, requests)
+    add(result.newly_denied, requests - notFound)
+    add(result.denied_not_found, notFound)
   }
 }
 

@@ -45,6 +45,8 @@ export interface EdgeOperation {
   path: string
   requests: number
   denied: number
+  /** Those of its requests that were answered that there is nothing: 404, 405, gRPC's UNIMPLEMENTED. */
+  not_found: number
 }
 
 export interface Unattributed {

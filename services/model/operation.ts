@@ -66,6 +66,8 @@ export interface ObservedOperation {
   reporter: Reporter
   /** Requests that were served (not refused by policy). */
   requests: number
+  /** Those of them that were answered that there is no such operation (404, 405, gRPC's UNIMPLEMENTED); absent where that is not told. */
+  notFound?: number
   /** Requests that an enforcement point refused; they teach nothing. */
   denied: number
   /** ISO 8601, UTC. */

@@ -15,7 +15,7 @@ export interface ReplayCall {
 
 /**
  * What a set of rendered policies would have done to the requests of a window.
- * `requests = still_allowed + sum(newly_denied) + sum(newly_allowed) + sum(uncertain) + still_denied`.
+ * `requests = still_allowed + sum(newly_denied) + sum(denied_not_found) + sum(newly_allowed) + sum(uncertain) + still_denied`.
  */
 export interface ReplayResult {
   window: { since: string; until: string }
@@ -25,4 +25,6 @@ export interface ReplayResult {
   newly_denied: ReplayCall[]
   newly_allowed: ReplayCall[]
   uncertain: ReplayCall[]
+  /** Would be denied, and were answered before that there is nothing (404): a refusal takes nothing away that was there. */
+  denied_not_found: ReplayCall[]
 }

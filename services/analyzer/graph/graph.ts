@@ -97,8 +97,9 @@ function addRow(edge: GraphEdge, row: EdgeRow): void {
 
 function addOperation(operations: Map<string, EdgeOperation>, row: OperationRow): void {
   const key = JSON.stringify([row.method, row.shape])
-  const operation = operations.get(key) ?? { method: row.method, path: row.shape, requests: 0, denied: 0 }
+  const operation = operations.get(key) ?? { method: row.method, path: row.shape, requests: 0, denied: 0, not_found: 0 }
   operation.requests += row.requests
   operation.denied += row.denied
+  operation.not_found += row.not_found ?? 0
   operations.set(key, operation)
 }

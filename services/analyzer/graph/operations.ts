@@ -17,6 +17,7 @@ export function observedOperations(calls: readonly Call<OperationRow>[]): Observ
     mtls: row.mtls,
     reporter: row.reporter,
     requests: row.requests,
+    notFound: row.not_found ?? 0,
     denied: row.denied,
     firstSeen: row.first_seen,
     lastSeen: row.last_seen,

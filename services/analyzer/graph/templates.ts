@@ -28,7 +28,7 @@ export function withTemplates(
   const keyOf = ({ source, destination }: Call<OperationRow>, { id }: OperationTemplate) =>
     JSON.stringify([source.id, destination.id, id])
   for (const [call, template] of found) {
-    if (call.row.requests === 0) continue
+    if (call.row.requests <= (call.row.not_found ?? 0)) continue
     const known = shapes.get(keyOf(call, template)) ?? new Set()
     shapes.set(keyOf(call, template), known.add(call.row.shape))
   }

@@ -19,11 +19,11 @@ function seenPaths(calls: readonly Call<OperationRow>[]) {
   return [...paths.values()].flatMap((same) => {
     const [first] = same
     if (!first) return []
-    const served = same.filter(({ row }) => row.requests > 0)
+    const served = same.filter(({ row }) => row.requests > (row.not_found ?? 0))
     const path = {
       ...first.row,
       path_flags: same.reduce((flags, { row }) => flags | row.path_flags, 0),
-      requests: served.reduce((sum, { row }) => sum + row.requests, 0),
+      requests: served.reduce((sum, { row }) => sum + row.requests - (row.not_found ?? 0), 0),
       edges: served.map(({ row }) => row.edge),
     }
     return [seenPath(path, callers)]

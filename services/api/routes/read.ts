@@ -109,6 +109,7 @@ function operationAnswer(operation: Awaited<ReturnType<Cinch['operations']>>['op
     workload_port: operation.workloadPort,
     requests: operation.requests,
     denied: operation.denied,
+    not_found: operation.notFound ?? 0,
     evidence: operation.source.evidence,
     reporter: operation.reporter,
     mtls: operation.mtls,

@@ -28,6 +28,9 @@ export const RUNGS = [
 ] as const
 export type Rung = (typeof RUNGS)[number]
 
+/** What is counted of them. */
+export const COUNTS = ['requests', 'denied', 'lines', 'lines_denied', 'not_found', 'lines_not_found', 'first_seen', 'last_seen', 'mark']
+
 /** A connection that a gateway passed on unread is the caller's own, which the gateway took. */
 const SUBJECTS = `
   SELECT
@@ -39,7 +42,7 @@ const SUBJECTS = `
     SELECT
       time, ${slotOf('time')} AS slot, time + toIntervalSecond(${SLOT_S}) AS latest, side, if(side = 'callee', h.connection, 0) AS own_connection, ask,
       if(side = 'callee', h.mention, 0) AS mention, line, mark, client, server, cluster, claimed, is_gateway AND workload = '' AND principal = '' AS is_nameless_gateway,
-      edge, method, shape, path_flags, denied, ${CAP} AS cap
+      edge, method, shape, path_flags, denied, not_found, ${CAP} AS cap
     FROM call_half AS h WHERE ${ASKING}
   ) AS subject
   ASOF LEFT JOIN (SELECT connection, via, server AS taken_from, time AS opened, duration_us ${RELAYS}) AS relay ON subject.own_connection = relay.connection AND subject.latest >= relay.opened`
@@ -116,7 +119,7 @@ const JUDGED = `
 const KEPT = `
   SELECT
     toStartOfMinute(time) AS minute, time, edge, if(stands, method, '') AS method, if(stands, shape, '') AS shape, if(stands, path_flags, 0) AS path_flags,
-    rung, is_known, if(is_known, evidence, 0) AS evidence, one, other, gateway, if(is_known, claimed, '') AS claim, line, mark, denied, stands,
+    rung, is_known, if(is_known, evidence, 0) AS evidence, one, other, gateway, if(is_known, claimed, '') AS claim, line, mark, denied, not_found, stands,
     ${keyOf('minute', 'edge', 'method', 'shape', 'path_flags', 'rung', 'is_known', 'evidence', 'one', 'other', 'gateway', 'claim')} AS key
   FROM (${JUDGED})`
 
@@ -125,6 +128,7 @@ const COUNTED = `
   SELECT
     ${['minute', 'edge', 'method', 'shape', 'path_flags', 'rung', 'is_known', 'evidence', 'one', 'other', 'gateway', 'claim'].map((name) => `any(k.${name}) AS ${name}`).join(', ')},
     uniqExactIf(k.line, NOT k.denied) AS requests, uniqExactIf(k.line, k.denied) AS denied, countIf(k.stands AND NOT k.denied) AS lines, countIf(k.stands AND k.denied) AS lines_denied,
+    uniqExactIf(k.line, k.not_found) AS not_found, countIf(k.stands AND k.not_found) AS lines_not_found,
     min(k.time) AS first_seen, max(k.time) AS last_seen, min(k.mark) AS mark
   FROM (${KEPT}) AS k GROUP BY k.key`
 
@@ -159,5 +163,5 @@ export const CALLS = `
       NOT any(n.is_known), arrayStringConcat(arraySort(groupArrayIf(n.label, part_of IN ('one', 'other') AND n.who != 0)), ' '),
       any(n.claim) != '' AND extract(any(n.claim), '/ns/([^/]+)/') != source_namespace, any(n.claim), '') AS contradicts,
     ${['namespace', 'workload', 'service'].map(gateway).join(', ')},
-    ${['requests', 'denied', 'lines', 'lines_denied', 'first_seen', 'last_seen', 'mark'].map((name) => `any(n.${name}) AS ${name}`).join(', ')}
+    ${COUNTS.map((name) => `any(n.${name}) AS ${name}`).join(', ')}
   FROM (${NAMED}) AS n GROUP BY number`

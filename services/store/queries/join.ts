@@ -1,7 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { LIMITS, query, run } from '../store.ts'
 import { RELAY_REACH } from './join-callers.ts'
-import { CALLS, COMMON } from './join-calls.ts'
+import { CALLS, COMMON, COUNTS } from './join-calls.ts'
 import { NEAR } from './join-halves.ts'
 import type { MinuteRange } from './spans.ts'
 
@@ -72,10 +72,10 @@ export async function markJoined(client: ClickHouseClient, minutes: ChangedMinut
 
 const ENDS = `edge, method, shape, path_flags, source_cluster, source_namespace, source_workload, source_principal, source_service, source_evidence, rung,
   contradicts, gateway_namespace, gateway_workload, gateway_service`
-const COUNTS = 'requests, denied, lines, lines_denied, first_seen, last_seen, mark'
+const COUNTED = COUNTS.join(', ')
 /** Of rows that may be the same but for their counts; those of what is no longer found count nothing. */
-const SUMS = `sum(requests), sum(denied), sum(lines), sum(lines_denied), min(first_seen), max(last_seen), min(mark)`
-const NOTHING = `0 AS requests, 0 AS denied, 0 AS lines, 0 AS lines_denied,
+const SUMS = `sum(requests), sum(denied), sum(lines), sum(lines_denied), sum(not_found), sum(lines_not_found), min(first_seen), max(last_seen), min(mark)`
+const NOTHING = `0 AS requests, 0 AS denied, 0 AS lines, 0 AS lines_denied, 0 AS not_found, 0 AS lines_not_found,
   toDateTime64('2299-12-31 00:00:00', 6, 'UTC') AS first_seen, toDateTime64(0, 6, 'UTC') AS last_seen, toUInt64(9007199254740991) AS mark`
 const INSIDE = `j.minute >= {since:DateTime('UTC')} AND j.minute < {until:DateTime('UTC')}`
 
@@ -87,11 +87,11 @@ const INSIDE = `j.minute >= {since:DateTime('UTC')} AND j.minute < {until:DateTi
 export async function writeJoined(client: ClickHouseClient, range: MinuteRange, part = 0, parts = 1): Promise<void> {
   await run(
     client,
-    `INSERT INTO joined_call (part, minute, ${ENDS}, ${COUNTS}, version)
+    `INSERT INTO joined_call (part, minute, ${ENDS}, ${COUNTED}, version)
      ${COMMON}
      SELECT part, minute, untuple(ends), ${SUMS}, toUnixTimestamp64Milli(now64(3))
      FROM (
-       SELECT {part:UInt16} AS part, minute, tuple(${ENDS}) AS ends, ${COUNTS} FROM (${CALLS})
+       SELECT {part:UInt16} AS part, minute, tuple(${ENDS}) AS ends, ${COUNTED} FROM (${CALLS})
        UNION ALL
        SELECT part, minute, tuple(${ENDS}) AS ends, ${NOTHING} FROM joined_call AS j FINAL
        WHERE ${INSIDE} AND (j.part = {part:UInt16} OR {part:UInt16} + 1 = {parts:UInt16} AND j.part >= {parts:UInt16})
@@ -108,7 +108,7 @@ export async function writeJoinedHours(client: ClickHouseClient, range: MinuteRa
     `SELECT toStartOfHour(j.minute) AS hour, tuple(${ENDS}) AS ends, ${counts} FROM ${table} AS j FINAL WHERE ${INSIDE}`
   await run(
     client,
-    `INSERT INTO joined_call_hour (minute, ${ENDS}, ${COUNTS}, version)
+    `INSERT INTO joined_call_hour (minute, ${ENDS}, ${COUNTED}, version)
      SELECT hour, untuple(ends), ${SUMS}, toUnixTimestamp64Milli(now64(3))
      FROM (${rows('joined_call', COUNTS)} UNION ALL ${rows('joined_call_hour', NOTHING)})
      GROUP BY hour, ends

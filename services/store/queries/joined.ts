@@ -5,20 +5,20 @@
  */
 
 const WINDOW = `minute >= {since:DateTime('UTC')} AND minute < {until:DateTime('UTC')}`
-const STANDS = '(lines > 0 OR lines_denied > 0)'
+export const STANDS = '(lines > 0 OR lines_denied > 0)'
 /** A mark that is less than none. */
 const NO_MARK = 'toUInt64(9007199254740991)'
 const TAKEN = `-toInt64(lines) AS requests, -toInt64(lines_denied) AS denied, first_seen, last_seen, ${NO_MARK} AS mark`
 
 /** Counts of edges without a caller that are others' now, below zero. */
 export const TAKEN_EDGES = `SELECT edge, ${TAKEN} FROM joined_call_hour FINAL WHERE ${WINDOW} AND ${STANDS}`
-export const TAKEN_OPERATIONS = `SELECT edge, minute AS hour, method, shape, path_flags, ${TAKEN} FROM joined_call_hour FINAL WHERE ${WINDOW} AND ${STANDS}`
+export const TAKEN_OPERATIONS = `SELECT edge, minute AS hour, method, shape, path_flags, -toInt64(lines_not_found) AS not_found, ${TAKEN} FROM joined_call_hour FINAL WHERE ${WINDOW} AND ${STANDS}`
 
 const FOUND =
   'source_cluster, source_namespace, source_workload, source_principal, source_service, source_evidence, gateway_namespace, gateway_workload, gateway_service'
 
 /** The id of what the edge became. */
-const JOINED_EDGE = `sipHash128(edge, ${FOUND.replace('source_evidence', 'toInt8(source_evidence)')})`
+export const JOINED_EDGE = `sipHash128(edge, ${FOUND.replace('source_evidence', 'toInt8(source_evidence)')})`
 const ROWS = `(SELECT *, ${JOINED_EDGE} AS joined_edge, minute AS hour FROM joined_call_hour FINAL WHERE ${WINDOW} AND ${STANDS}) AS r`
 
 /** Joined calls of a window by the edge that they were counted under. @param sums of an alias `r`, which has the hour */
@@ -27,7 +27,7 @@ export const joinedEdges = (sums: string) =>
 
 /** The same by operation. @param where a condition on `joined_edge` and `hour` */
 export const joinedOperations = (sums: string, where: string) =>
-  `SELECT edge, joined_edge, ${FOUND}, method, shape, path_flags, uniqExact(toDate(r.hour)) AS days, ${sums} FROM ${ROWS} WHERE ${where}
+  `SELECT edge, joined_edge, ${FOUND}, method, shape, path_flags, uniqExact(toDate(r.hour)) AS days, sum(r.not_found) AS not_found, ${sums} FROM ${ROWS} WHERE ${where}
    GROUP BY edge, joined_edge, ${FOUND}, method, shape, path_flags`
 
 /** The same by the hour, with the marks of the operations. */

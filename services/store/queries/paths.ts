@@ -1,5 +1,6 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { query } from '../store.ts'
+import { JOINED_EDGE, STANDS } from './joined.ts'
 import { SPAN_EDGE } from './rollups.ts'
 
 /** One path and method of a callee over all edges that lead to it. */
@@ -41,8 +42,17 @@ export async function calleePaths(
 
 const ASKED = 'edge IN (SELECT unhex(arrayJoin({edges:Array(String)})))'
 const PATHS = `
-  SELECT edge, method, shape, path_flags AS flags, sum(u.requests) AS n, min(u.first_seen) AS first
-  FROM operation_usage AS u WHERE ${ASKED} GROUP BY edge, method, shape, path_flags
+  SELECT edge, method, shape, flags, greatest(sum(u.served), 0) AS n, min(u.seen) AS first FROM (
+    SELECT edge, method, shape, path_flags AS flags, toInt64(requests) - toInt64(not_found) AS served, first_seen AS seen
+    FROM operation_usage WHERE ${ASKED}
+    UNION ALL
+    SELECT edge, method, shape, path_flags AS flags, toInt64(lines_not_found) - toInt64(lines) AS served, first_seen AS seen
+    FROM joined_call_hour FINAL WHERE ${ASKED} AND ${STANDS}
+    UNION ALL
+    SELECT joined_edge AS edge, method, shape, flags, served, seen FROM (
+      SELECT ${JOINED_EDGE} AS joined_edge, method, shape, path_flags AS flags, toInt64(requests) - toInt64(not_found) AS served, first_seen AS seen
+      FROM joined_call_hour FINAL WHERE ${STANDS}) WHERE joined_${ASKED}
+  ) AS u GROUP BY edge, method, shape, flags
   UNION ALL
-  SELECT ${SPAN_EDGE} AS edge, method, shape, path_flags AS flags, sum(c.requests) AS n, min(c.first_seen) AS first
-  FROM span_call AS c FINAL WHERE ${ASKED} GROUP BY edge, method, shape, path_flags HAVING n > 0`
+  SELECT ${SPAN_EDGE} AS edge, method, shape, path_flags AS flags, sum(c.requests) - sum(c.not_found) AS n, min(c.first_seen) AS first
+  FROM span_call AS c FINAL WHERE ${ASKED} GROUP BY edge, method, shape, path_flags HAVING sum(c.requests) > 0`

@@ -73,6 +73,8 @@ export interface OperationRow extends UsageRow {
   shape: string
   path_flags: number
   days: number
+  /** Those of its requests that were answered that there is nothing; absent where that is not told. */
+  not_found?: number
 }
 
 const ENDS = `cluster, destination_namespace, destination_workload, destination_service, destination_principal, destination_address, destination_kind,
@@ -132,12 +134,12 @@ const keptOnly = (isPartial: boolean, edge: string, hour: string) =>
 
 /** Usage by operation and hour, less what was joined. */
 const OPERATION_HOURS = `
-  (SELECT edge, hour, method, shape, path_flags, ${SIGNED} FROM operation_usage WHERE ${within('hour')}
+  (SELECT edge, hour, method, shape, path_flags, toInt64(not_found) AS not_found, ${SIGNED} FROM operation_usage WHERE ${within('hour')}
    UNION ALL
    ${TAKEN_OPERATIONS}) AS r`
 
 const operationUsage = (isPartial: boolean) => `
-  SELECT edge, method, shape, path_flags, uniqExact(toDate(hour)) AS days, ${SUMS}, 0 AS active FROM ${OPERATION_HOURS}
+  SELECT edge, method, shape, path_flags, uniqExact(toDate(hour)) AS days, sum(r.not_found) AS not_found, ${SUMS}, 0 AS active FROM ${OPERATION_HOURS}
   WHERE ${within('hour')} ${keptOnly(isPartial, 'edge', 'hour')}
   GROUP BY edge, method, shape, path_flags HAVING requests > 0 OR denied > 0`
 
@@ -188,11 +190,11 @@ export async function operationRows(
   }
   return await query<OperationRow>(
     client,
-    `SELECT ${ENDS}, ${UNJOINED}, '' AS unpaired, method, shape, path_flags, days, ${SUMMED} FROM ${withEnds(operationUsage(isPartial))}
+    `SELECT ${ENDS}, ${UNJOINED}, '' AS unpaired, method, shape, path_flags, days, not_found, ${SUMMED} FROM ${withEnds(operationUsage(isPartial))}
      UNION ALL
-     SELECT ${JOINED_ENDS}, '' AS unpaired, method, shape, path_flags, days, ${SUMMED} FROM ${withEnds(joinedOperations(`${SUMS}, 0 AS active`, `true ${keptOnly(isPartial, 'joined_edge', 'hour')}`))}
+     SELECT ${JOINED_ENDS}, '' AS unpaired, method, shape, path_flags, days, not_found, ${SUMMED} FROM ${withEnds(joinedOperations(`${SUMS}, 0 AS active`, `true ${keptOnly(isPartial, 'joined_edge', 'hour')}`))}
      UNION ALL
-     SELECT ${SPAN_ENDS}, unpaired, method, shape, path_flags, uniqExact(toDate(minute)) AS days, ${SPAN_SUMS} FROM span_call AS c FINAL
+     SELECT ${SPAN_ENDS}, unpaired, method, shape, path_flags, uniqExact(toDate(minute)) AS days, sum(c.not_found) AS not_found, ${SPAN_SUMS} FROM span_call AS c FINAL
      WHERE ${within('minute')} ${keptOnly(isPartial, SPAN_EDGE, 'toStartOfHour(minute)')}
      GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol, method, shape, path_flags HAVING requests > 0`,
     { ...bounds(window), ...(isPartial ? hours : {}) },

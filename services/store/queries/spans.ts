@@ -149,12 +149,12 @@ export async function writeSlotCalls(client: ClickHouseClient, slots: number[], 
   const calls = callsOf(isFar ? `${NEAR_PARENTS} UNION ALL ${FAR_PARENTS}` : NEAR_PARENTS)
   await run(
     client,
-    `INSERT INTO span_call_slot (slot, ${CALL_KEY}, requests, first_seen, last_seen, version)
-     SELECT slot, ${CALL_KEY}, sum(n) AS requests, min(first), max(last), toUnixTimestamp64Milli(now64(3))
+    `INSERT INTO span_call_slot (slot, ${CALL_KEY}, requests, not_found, first_seen, last_seen, version)
+     SELECT slot, ${CALL_KEY}, sum(n) AS requests, sum(nothing) AS not_found, min(first), max(last), toUnixTimestamp64Milli(now64(3))
      FROM (
-       SELECT slot, ${CALL_KEY}, count() AS n, min(time) AS first, max(time) AS last FROM (${calls}) GROUP BY slot, ${CALL_KEY}
+       SELECT slot, ${CALL_KEY}, count() AS n, countIf(answer IN (404, 405)) AS nothing, min(time) AS first, max(time) AS last FROM (${calls}) GROUP BY slot, ${CALL_KEY}
        UNION ALL
-       SELECT slot, ${CALL_KEY}, 0 AS n, first_seen AS first, last_seen AS last FROM span_call_slot FINAL
+       SELECT slot, ${CALL_KEY}, 0 AS n, 0 AS nothing, first_seen AS first, last_seen AS last FROM span_call_slot FINAL
        WHERE slot IN ${SLOTS}
      )
      GROUP BY slot, ${CALL_KEY}
@@ -167,13 +167,13 @@ export async function writeSlotCalls(client: ClickHouseClient, slots: number[], 
 export async function writeCalls(client: ClickHouseClient, minutes: number[]): Promise<void> {
   await run(
     client,
-    `INSERT INTO span_call (minute, ${CALL_KEY}, requests, first_seen, last_seen, version)
-     SELECT minute, ${CALL_KEY}, sum(n) AS requests, min(first), max(last), toUnixTimestamp64Milli(now64(3))
+    `INSERT INTO span_call (minute, ${CALL_KEY}, requests, not_found, first_seen, last_seen, version)
+     SELECT minute, ${CALL_KEY}, sum(n) AS requests, sum(nothing) AS not_found, min(first), max(last), toUnixTimestamp64Milli(now64(3))
      FROM (
-       SELECT toStartOfMinute(slot) AS minute, ${CALL_KEY}, requests AS n, first_seen AS first, last_seen AS last FROM span_call_slot FINAL
+       SELECT toStartOfMinute(slot) AS minute, ${CALL_KEY}, requests AS n, not_found AS nothing, first_seen AS first, last_seen AS last FROM span_call_slot FINAL
        WHERE ${IN_MINUTES('slot')} AND n > 0
        UNION ALL
-       SELECT minute, ${CALL_KEY}, 0 AS n, first_seen AS first, last_seen AS last FROM span_call FINAL WHERE ${IN_MINUTES('minute')}
+       SELECT minute, ${CALL_KEY}, 0 AS n, 0 AS nothing, first_seen AS first, last_seen AS last FROM span_call FINAL WHERE ${IN_MINUTES('minute')}
      )
      GROUP BY minute, ${CALL_KEY}
      SETTINGS ${LIMITS.jobs}`,
@@ -185,7 +185,7 @@ export async function writeCalls(client: ClickHouseClient, minutes: number[]): P
 const IS_CHILD = "kind NOT IN ('client', 'producer')"
 
 const COLUMNS =
-  'span_key, parent_key, time, cluster, namespace, workload, service, kind, protocol, method, path, path_flags, path_rank'
+  'span_key, parent_key, time, cluster, namespace, workload, service, kind, protocol, method, path, path_flags, path_rank, status'
 
 const CHILDREN = `SELECT DISTINCT ${COLUMNS} FROM span WHERE ${IN_SLOTS} AND ${IS_CHILD}`
 
@@ -209,6 +209,7 @@ const callsOf = (parents: string) => `
     multiIf(child.parent_key = 0, 'root', parent.span_key = 0, 'unpaired', '') AS unpaired,
     if(child.protocol != 'unknown', child.protocol, if(parent.kind = 'client', parent.protocol, 'unknown')) AS protocol,
     -- A gRPC call is POST; otherwise whichever side tells the method. A parent that is no client tells of its own request.
+    if(child.status != 0 OR parent.kind != 'client', child.status, parent.status) AS answer,
     multiIf(child.method != '', child.method, parent.kind = 'client', parent.method, '') AS method,
     parent.kind = 'client' AND parent.path_rank > child.path_rank AS parent_knows_path,
     if(parent_knows_path, parent.path, child.path) AS shape,

@@ -1,16 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CalleeTemplates, SetAnswer } from '../../../services/api/templates.ts'
 import type { Graph } from '../../../services/model/graph.ts'
-import { run } from '../../../services/store/store.ts'
 import { openApi, type TestApi } from '../../api/support.ts'
 import { values } from './cases.ts'
-
-interface Asked {
-  method?: string
-  path: string
-  requests?: number
-  caller?: string
-}
+import { type Asked, insertRequests } from './requests.ts'
 
 let api: TestApi
 beforeAll(async () => {
@@ -29,30 +22,7 @@ const PARTS: Asked[][] = [
   ]),
 ]
 
-async function send(
-  callee: string,
-  asked: readonly Asked[],
-  more: Record<string, string | number> = {},
-): Promise<void> {
-  const { decision = 'allowed', status = 200, protocol = 'http', path_flags = 0 } = more
-  const full = asked.map(({ method = 'GET', path, requests = 1, caller = 'web' }) => ({
-    method,
-    path,
-    requests,
-    caller,
-  }))
-  await run(
-    api.store.jobs,
-    `INSERT INTO request (time, source_format, sender, reporter, source_principal, source_namespace, source_workload, source_evidence, destination_namespace,
-       destination_workload, workload_port, protocol, method, path, shape, path_flags, status, decision, stage)
-     SELECT toDateTime64('2026-11-17 05:00:00', 6, 'UTC') + toIntervalSecond(rowNumberInAllBlocks()), 'istio-json', 'operator', 'destination',
-       concat('td/ns/shop/sa/', caller), 'shop', caller, 'verified', 'shop', {callee:String}, 8080, {protocol:String}, method, path, path,
-       {path_flags:UInt16}, {status:UInt16}, {decision:String}, 'end'
-     FROM (SELECT *, arrayJoin(range(requests)) FROM format(JSONEachRow, 'method String, path String, requests UInt64, caller String', {rows:String}))`,
-    { callee, protocol, decision, status, path_flags, rows: full.map((row) => JSON.stringify(row)).join('\n') },
-  )
-}
-
+const send = async (callee: string, asked: readonly Asked[]) => await insertRequests(api.store, callee, asked)
 const told = async (callee: string) =>
   (await api.ask(`/api/v1/templates/callee?callee=shop/${callee}`)).json<CalleeTemplates>()
 const pathsOf = ({ templates }: CalleeTemplates) => templates.map(({ method, path }) => `${method} ${path}`)

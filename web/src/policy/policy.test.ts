@@ -93,7 +93,7 @@ test('the outcomes of a replay add up to its requests', () => {
   }
   const result = {
     window: { since: '', until: '' },
-    requests: 100,
+    requests: 107,
     still_allowed: 60,
     still_denied: 5,
     newly_denied: [
@@ -102,9 +102,11 @@ test('the outcomes of a replay add up to its requests', () => {
     ],
     newly_allowed: [{ ...call, requests: 1 }],
     uncertain: [{ ...call, requests: 10 }],
+    denied_not_found: [{ ...call, requests: 7 }],
   }
   expect(verdicts(result).map(({ id, requests }) => [id, requests])).toEqual([
     ['newly_denied', 24],
+    ['denied_not_found', 7],
     ['newly_allowed', 1],
     ['uncertain', 10],
     ['still_allowed', 60],

@@ -1,7 +1,13 @@
 import type { ReplayCall } from '../../../services/model/replay.ts'
 import type { ReplayResult } from '../data/types.ts'
 
-export type VerdictId = 'newly_denied' | 'newly_allowed' | 'uncertain' | 'still_allowed' | 'still_denied'
+export type VerdictId =
+  | 'newly_denied'
+  | 'denied_not_found'
+  | 'newly_allowed'
+  | 'uncertain'
+  | 'still_allowed'
+  | 'still_denied'
 
 export interface Verdict {
   id: VerdictId
@@ -13,10 +19,10 @@ export interface Verdict {
   calls: readonly ReplayCall[] | undefined
 }
 
-/** The five outcomes of a replay, in the order in which a reviewer cares; their requests add up to all of them. */
+/** The outcomes of a replay, in the order in which a reviewer cares; their requests add up to all of them. */
 export function verdicts(result: ReplayResult): Verdict[] {
   const sum = (calls: readonly ReplayCall[]) => calls.reduce((total, call) => total + call.requests, 0)
-  const { newly_denied, newly_allowed, uncertain } = result
+  const { newly_denied, newly_allowed, uncertain, denied_not_found: missing } = result
   return [
     {
       id: 'newly_denied',
@@ -25,6 +31,7 @@ export function verdicts(result: ReplayResult): Verdict[] {
       requests: sum(newly_denied),
       calls: newly_denied,
     },
+    ...(missing.length === 0 ? [] : [notFound(sum(missing), missing)]),
     {
       id: 'newly_allowed',
       title: 'Would be newly allowed',
@@ -54,4 +61,14 @@ export function verdicts(result: ReplayResult): Verdict[] {
       calls: undefined,
     },
   ]
+}
+
+function notFound(requests: number, calls: readonly ReplayCall[]): Verdict {
+  return {
+    id: 'denied_not_found',
+    title: 'Not found before',
+    note: 'Answered in the window that there is nothing (404); these policies would refuse them.',
+    requests,
+    calls,
+  }
 }
