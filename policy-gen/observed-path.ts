@@ -5,6 +5,7 @@ import { normalPath, normalSegment } from './normal-path.ts'
  * One segment of an observed path.
  * - `typed`: stands for values of one type (`{int}`), which the analyzer checked
  * - `parameter`: a framework's own parameter; any one segment
+ * - `tail`: all that follows, of whatever depth; only the last one, and only of a learned template
  * - `opaque`: one segment in which a parameter is mixed with letters, whose secret was cut, or that may or may not be one;
  *   `values` matches every text that it can be, and more
  */
@@ -12,6 +13,7 @@ export type Segment =
   | { kind: 'literal'; text: string }
   | { kind: 'typed'; type: SegmentType }
   | { kind: 'parameter' }
+  | { kind: 'tail' }
   | { kind: 'opaque'; values: RegExp }
 
 export const SEGMENT_TYPES = ['int', 'uuid', 'hex', 'date'] as const
@@ -90,6 +92,7 @@ function isCatchAll(route: string): boolean {
 function readSegment(text: string, route: boolean, ambiguous: boolean): Segment {
   if (ambiguous && /[{}]/.test(text)) return opaque(text)
   const name = /^\{([^{}]*)\}$/.exec(text)?.[1]
+  if (name === '**' && !route) return { kind: 'tail' }
   if (name !== undefined) {
     // A route's parameter may be called `int` too: its name says nothing about its values.
     const type = SEGMENT_TYPES.find((candidate) => candidate === name)

@@ -88,7 +88,8 @@ function* othersOperations(grants: Grants): Generator<Request> {
 }
 
 function requestOf(principal: string, grant: Grant): Request {
-  const path = isPrefix(grant.path) ? `${prefixOf(grant.path)}${SAMPLE}` : grant.path.replaceAll('{*}', SAMPLE)
+  const pattern = isPrefix(grant.path) ? `${prefixOf(grant.path)}${SAMPLE}` : grant.path
+  const path = pattern.replaceAll('{*}', SAMPLE)
   return { principal, method: grant.method || 'GET', path: path || '/', port: grant.port }
 }
 

@@ -63,8 +63,8 @@ export function prefixOf(pattern: PathPattern): string {
 /** What a pattern matches, for the generator's own cases and notes: not for replay, which must not share its mistakes. */
 export function matcherOf(pattern: PathPattern): RegExp {
   if (pattern === '') return /^/
-  if (isPrefix(pattern)) return new RegExp(`^${escapeRegExp(prefixOf(pattern))}`)
-  return new RegExp(`^${pattern.split('{*}').map(escapeRegExp).join(TEMPLATE_VALUE.source.slice(1, -1))}$`)
+  const source = (text: string) => text.split('{*}').map(escapeRegExp).join(TEMPLATE_VALUE.source.slice(1, -1))
+  return new RegExp(isPrefix(pattern) ? `^${source(prefixOf(pattern))}` : `^${source(pattern)}$`)
 }
 
 function escapeRegExp(text: string): string {

@@ -37,7 +37,8 @@ export function overlapsAmong(all: readonly Written[]): OverlapOf {
     const segments = segmentsOf(own)
     const known = found.get(key)
     if (known) return known
-    const siblings = (byLength.get(segments.length) ?? []).flatMap((written): Sibling[] => {
+    const reached = isTail(segments) ? bounded : (byLength.get(segments.length) ?? [])
+    const siblings = reached.flatMap((written): Sibling[] => {
       const result = compare(own.permission, segments, written.permission, segmentsOf(written))
       return result === 'apart' ? [] : [{ written, excludable: result === 'excludable' }]
     })
@@ -45,7 +46,7 @@ export function overlapsAmong(all: readonly Written[]): OverlapOf {
     return siblings
   }
   return (own, mayAlready) => {
-    if (!own.path.includes('{*}')) return { not: [], open: [] }
+    if (!own.path.includes('{*}') && !isTail(segmentsOf(own))) return { not: [], open: [] }
     const siblings = siblingsOf(own).filter(({ written }) => !mayAlready(written.permission.operation.path))
     const not = siblings.filter(({ excludable }) => excludable).map(({ written }) => written.path)
     const open = siblings
@@ -70,6 +71,7 @@ function compare(
   const samePort = own.port === 0 || other.port === 0 || own.port === other.port
   const together = samePort && own.operation.method === other.operation.method
   const routes = own.operation.flags.includes('route') && other.operation.flags.includes('route')
+  if (isTail(mine)) return together && isBelow(mine, theirs) ? 'open' : 'apart'
   let excludable = false
   let wider = false
   for (const [at, segment] of mine.entries()) {
@@ -87,6 +89,20 @@ function compare(
   }
   if (excludable) return 'excludable'
   return wider && together ? 'open' : 'apart'
+}
+
+const isTail = (segments: Segment[]) => segments.at(-1)?.kind === 'tail'
+
+/** Whether a tail may reach a path: what stands before it can be the same. */
+function isBelow(mine: Segment[], theirs: Segment[]): boolean {
+  const head = mine.slice(0, -1)
+  return theirs.length >= mine.length && head.every((segment, at) => mayBe(segment, theirs[at]))
+}
+
+function mayBe(segment: Segment, their: Segment | undefined): boolean {
+  if (their?.kind !== 'literal') return true
+  if (segment.kind === 'literal') return segment.text === their.text
+  return segment.kind !== 'typed' || typeAdmits(segment.type, their.text)
 }
 
 function sameSegment(left: Segment, right: Segment): boolean {

@@ -11,6 +11,8 @@ export type ValueKind =
   | 'token'
   | 'key'
   | 'value'
+  /** All that follows, of whatever depth: files, a proxied prefix. */
+  | '**'
 
 /** A part of a segment: a name, or a parameter that stands for values of a kind; `divisible`: for such as `7:cancel`, too. */
 export type TemplatePart = { literal: string } | { kind: ValueKind; divisible?: boolean }

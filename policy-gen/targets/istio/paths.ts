@@ -19,6 +19,10 @@ export function istioPath(path: string, flags: readonly PathFlag[]): WrittenPath
     const detail = `a parameter is a part of a segment; ${value} allows any value of the whole segment`
     return { as: 'widened', value, kind: 'mixed_segment', detail }
   }
+  if (observed.segments.at(-1)?.kind === 'tail') {
+    const detail = `${istioText(value)} matches paths of every depth below it; its values were seen in several`
+    return { as: 'noted', value, kind: 'template_tail', detail }
+  }
   if (!observed.equals) return { as: 'written', value }
   const detail = `the path or its values contain '=': ${EQUALS}`
   return { as: 'noted', value, kind: 'template_equals', detail }
@@ -26,7 +30,8 @@ export function istioPath(path: string, flags: readonly PathFlag[]): WrittenPath
 
 /** A pattern as an AuthorizationPolicy has it: a prefix is written with a single star. */
 export function istioText(pattern: PathPattern): string {
-  return isPrefix(pattern) ? `${prefixOf(pattern)}*` : pattern
+  // Behind a parameter only a template can go on.
+  return isPrefix(pattern) && !prefixOf(pattern).includes('{*}') ? `${prefixOf(pattern)}*` : pattern
 }
 
 const EQUALS =
@@ -39,7 +44,9 @@ function fitsTemplate(segment: Segment, index: number, all: Segment[]): boolean 
 }
 
 function template(segments: Segment[]): PathPattern {
-  return `/${segments.map((segment) => (segment.kind === 'literal' ? segment.text : '{*}')).join('/')}`
+  const text = (segment: Segment) =>
+    segment.kind === 'literal' ? segment.text : segment.kind === 'tail' ? '{**}' : '{*}'
+  return `/${segments.map(text).join('/')}`
 }
 
 // The narrowest thing left: everything that begins as the path does before its first parameter.

@@ -12,6 +12,8 @@ const APART_REQUESTS_MIN = 3
 /** A typed text is a name where there are no more than two of them, each with so many requests: `/1/boards`, `/2.0/users`. */
 const TYPED_NAMES_MAX = 2
 const TYPED_NAME_REQUESTS_MIN = 10
+/** Beside values that look like it, a text of letters and digits is a name where it is seen so many times as often as the next one. */
+const TYPED_NAME_GAP = 4
 
 export type Verdict = 'unknown' | 'literal' | 'value'
 
@@ -132,6 +134,7 @@ export function decideNode({ cells, byToken }: Node, lexicon: Lexicon, segmentsO
     typed.length <= TYPED_NAMES_MAX &&
     typed.every(([token, entries]) => !lexicon.placeholder[token] && sum(entries) >= TYPED_NAME_REQUESTS_MIN)
   for (const [, entries] of typed) for (const entry of entries) entry.verdict = typedNames ? 'literal' : 'value'
+  if (!typedNames) keepTypedNames(cells, lexicon)
   for (const [token, entries] of byToken)
     if (lexicon.fixed[token]) for (const entry of entries) entry.verdict = 'literal'
 
@@ -150,6 +153,16 @@ export function decideNode({ cells, byToken }: Node, lexicon: Lexicon, segmentsO
     if (rest.length === 0) continue
     const verdict = isValue(entries) ? 'value' : 'literal'
     for (const entry of rest) entry.verdict = verdict
+  }
+}
+
+/** A form alone tells no name from a value where it has letters: `securityClassification-6VMVochwUWo`. Its rate does. */
+function keepTypedNames(cells: readonly Cell[], lexicon: Lexicon): void {
+  for (const { entries } of cells) {
+    const [first, next] = entries.filter(({ token }) => lexicon.typed[token]).sort((a, b) => b.requests - a.requests)
+    if (!first || !next || !lexicon.hasWord(first.token)) continue
+    if (first.requests >= TYPED_NAME_REQUESTS_MIN && first.requests >= TYPED_NAME_GAP * next.requests)
+      first.verdict = 'literal'
   }
 }
 

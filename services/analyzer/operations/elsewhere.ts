@@ -1,6 +1,6 @@
 import { type Entry, type Node, REQUESTS_MIN } from './cells.ts'
 import type { Lexicon } from './rows.ts'
-import { PARAMETER, skeleton } from './skeleton.ts'
+import { skeleton, TAIL } from './skeleton.ts'
 import type { Sequence } from './tree.ts'
 
 /** How many times more often a text is one thing than the other at the other nodes of the tree. */
@@ -16,7 +16,7 @@ export class Elsewhere {
     for (const { tokens, rows } of sequences)
       for (const [depth, token] of tokens.entries()) {
         const node = skeleton(tokens.slice(0, depth), lexicon)
-        const as = token > PARAMETER + 1 ? 'name' : 'value'
+        const as = token > TAIL ? 'name' : 'value'
         for (const row of rows) this.#add(row.tokens[depth] ?? 0, node, as, row.requests)
       }
   }

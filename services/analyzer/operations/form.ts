@@ -1,6 +1,6 @@
 import type { TemplatePart, ValueKind } from '../../model/template.ts'
 import type { Lexicon, Row } from './rows.ts'
-import { JOINED_PARAMETER, PARAMETER, skeleton } from './skeleton.ts'
+import { JOINED_PARAMETER, PARAMETER, skeleton, TAIL } from './skeleton.ts'
 import { kindOf } from './tokens.ts'
 import type { Sequence } from './tree.ts'
 
@@ -35,7 +35,10 @@ const formId = (method: string, segments: readonly FormPart[][]) => `${method} $
 
 /** A path of segments, with what `nameOf` calls a parameter in its braces. */
 export function pathText(segments: readonly TemplatePart[][], nameOf: (kind: ValueKind) => string): string {
-  const text = (part: TemplatePart) => ('literal' in part ? part.literal : `{${nameOf(part.kind)}}`)
+  const text = (part: TemplatePart) => {
+    if ('literal' in part) return part.literal
+    return part.kind === '**' ? '{**}' : `{${nameOf(part.kind)}}`
+  }
   return segments.map((parts) => `/${parts.map(text).join('')}`).join('')
 }
 
@@ -47,6 +50,10 @@ function segmentsOf(group: readonly Sequence[], lexicon: Lexicon): FormPart[][] 
   let parameter = 0
   let before = -1
   for (const token of group[0]?.tokens ?? []) {
+    if (token === TAIL) {
+      segments.push([{ kind: '**', divisible: true }])
+      continue
+    }
     const starts = token === PARAMETER || (!isParameter(token) && !lexicon.isJoined(token))
     if (starts) segments.push([])
     const parts = segments.at(-1)

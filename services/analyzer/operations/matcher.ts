@@ -13,11 +13,13 @@ interface Node {
   names: Map<string, Node>
   patterns: { parts: readonly FormPart[]; form: RegExp | undefined; node: Node }[]
   end: Form | undefined
+  /** The form of all that follows, where nothing else says it. */
+  tail: Form | undefined
 }
 
-const emptyNode = (): Node => ({ names: new Map(), patterns: [], end: undefined })
+const emptyNode = (): Node => ({ names: new Map(), patterns: [], end: undefined, tail: undefined })
 
-/** A tree of forms by method and segment. Names come before parameters, parameters with fixed parts before those without. */
+/** A tree of forms by method and segment. Names come before parameters, parameters with fixed parts before those without, a tail last. */
 export class Matcher {
   readonly #methods = new Map<string, Node>()
 
@@ -29,7 +31,13 @@ export class Matcher {
   #add(form: Form): void {
     let node = this.#methods.get(form.method) ?? emptyNode()
     this.#methods.set(form.method, node)
-    for (const parts of form.segments) node = childOf(node, parts)
+    for (const parts of form.segments) {
+      if (parts.some((part) => 'kind' in part && part.kind === '**')) {
+        node.tail = form
+        return
+      }
+      node = childOf(node, parts)
+    }
     node.end = form
   }
 
@@ -53,7 +61,8 @@ export class Matcher {
         if (found) return found
         values.length = kept
       }
-      return undefined
+      if (node.tail && segment !== '') values.push(segments.slice(at).join('/'))
+      return segment === '' ? undefined : node.tail
     }
     const form = visit(root, 0)
     return form && { form, values }

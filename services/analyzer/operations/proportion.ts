@@ -1,4 +1,4 @@
-import type { Cell, Entry, Node } from './cells.ts'
+import { type Cell, type Entry, type Node, REQUESTS_MIN, sum } from './cells.ts'
 import type { Lexicon } from './rows.ts'
 
 /** So many texts, with so many cells in common, are looked at together. */
@@ -22,8 +22,28 @@ export function poolProportional({ byToken }: Node, lexicon: Lexicon): void {
   )
   const shared = sharedCells(candidates)
   const alike = candidates.filter((entries) => entries.filter(({ cell }) => shared.has(cell)).length >= CELLS_MIN)
-  if (alike.length < TEXTS_MIN || shared.size < CELLS_MIN || !isProportional(alike, shared)) return
+  if (alike.length < TEXTS_MIN || shared.size < CELLS_MIN) return
+  if (!isSparse(alike, shared) && !isProportional(alike, shared)) return
   for (const entry of alike.flat()) entry.verdict = 'value'
+}
+
+/**
+ * Texts that share operations, by the same callers, and have in none of them enough requests to be an operation of their own:
+ * together they have. A parameter with a list of values looks so; operations of their own would each be asked for as often.
+ */
+function isSparse(texts: readonly Entry[][], shared: ReadonlySet<Cell>): boolean {
+  const callersOf = (entries: readonly Entry[]) =>
+    new Set(entries.flatMap(({ rows }) => rows.flatMap(({ seen }) => seen.callers)))
+  const users = new Map<string, number>()
+  for (const entries of texts) for (const caller of callersOf(entries)) users.set(caller, (users.get(caller) ?? 0) + 1)
+  return (
+    [...shared].every(({ requests }) => requests >= REQUESTS_MIN) &&
+    texts.every((entries) => {
+      const own = entries.filter(({ cell }) => shared.has(cell))
+      const isShared = [...callersOf(entries)].some((caller) => (users.get(caller) ?? 0) > 1)
+      return own.length === entries.length && isShared && sum(own) < REQUESTS_MIN * own.length
+    })
+  )
 }
 
 function sharedCells(candidates: readonly Entry[][]): Set<Cell> {

@@ -29,12 +29,12 @@ export interface Row {
   requests: number
 }
 
-/** Texts as numbers, with what their form tells. The first two numbers are the masks of values. */
+/** Texts as numbers, with what their form tells. The first numbers are the masks of values. */
 export class Lexicon {
-  readonly texts: string[] = ['/~', '+~']
-  readonly typed: boolean[] = [false, false]
-  readonly fixed: boolean[] = [false, false]
-  readonly placeholder: boolean[] = [false, false]
+  readonly texts: string[] = ['/~', '+~', '/~~']
+  readonly typed: boolean[] = [false, false, false]
+  readonly fixed: boolean[] = [false, false, false]
+  readonly placeholder: boolean[] = [false, false, false]
   readonly #ids = new Map<string, number>()
 
   id(token: Token): number {
@@ -56,6 +56,11 @@ export class Lexicon {
 
   text(id: number): Token {
     return this.texts[id] ?? ''
+  }
+
+  /** Whether a typed text may be a name all the same: it has letters in a row, and is not made of hexadecimal digits. */
+  hasWord(id: number): boolean {
+    return /[g-zG-Z][a-zA-Z]{3,}|[a-zA-Z]{3,}[g-zG-Z]/.test(this.text(id)) && !this.placeholder[id]
   }
 
   isJoined(id: number): boolean {

@@ -107,5 +107,5 @@ export function kindOf(text: string): ValueKind | undefined {
 
 /** Whether a text can be a value of a parameter of this kind. */
 export function isOfKind(kind: ValueKind, text: string): boolean {
-  return kind === 'value' || kindOf(text) === kind
+  return kind === 'value' || kind === '**' || kindOf(text) === kind
 }

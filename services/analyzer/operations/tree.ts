@@ -4,7 +4,8 @@ import { Elsewhere } from './elsewhere.ts'
 import { applyPins } from './pins.ts'
 import { poolProportional } from './proportion.ts'
 import type { Lexicon, Row } from './rows.ts'
-import { JOINED_PARAMETER, PARAMETER, skeleton } from './skeleton.ts'
+import { JOINED_PARAMETER, PARAMETER, skeleton, TAIL } from './skeleton.ts'
+import { tailAmong } from './tails.ts'
 
 /** Fewer different names than this are no parameter, whatever their counts: they stay as they are. */
 const POOL_MIN = 3
@@ -54,7 +55,12 @@ function grow(
     const ended = here.filter((row) => row.tokens.length === depth)
     for (const [method, ofMethod] of Map.groupBy(ended, (row) => row.method))
       found.push({ method, tokens: prefix, rows: ofMethod })
-    const going = ended.length === 0 ? here : here.filter((row) => row.tokens.length > depth)
+    const deeper = ended.length === 0 ? here : here.filter((row) => row.tokens.length > depth)
+    const tail = isName(prefix.at(-1)) ? tails(deeper, depth, lexicon) : []
+    for (const [method, ofMethod] of Map.groupBy(tail, (row) => row.method))
+      found.push({ method, tokens: [...prefix, TAIL], rows: ofMethod })
+    const inTail = new Set(tail)
+    const going = tail.length === 0 ? deeper : deeper.filter((row) => !inTail.has(row))
     for (const [joined, ofKind] of Map.groupBy(going, (row) => lexicon.isJoined(row.tokens[depth] ?? 0))) {
       const node = nodeOf(ofKind, depth, (row) => suffixes.get(row)?.[depth + 1] ?? 0)
       decideCells(node, lexicon)
@@ -69,6 +75,14 @@ function grow(
   }
   visit([], rows)
   return found
+}
+
+const isName = (token: number | undefined) => token !== undefined && token > TAIL
+
+/** The rows that are trees of any depth, by method. */
+function tails(here: readonly Row[], depth: number, lexicon: Lexicon): Row[] {
+  const byMethod = Map.groupBy(here, (row) => row.method)
+  return [...byMethod.values()].flatMap((rows) => [...tailAmong(rows, depth, lexicon)])
 }
 
 /** For each row and depth the number of what comes from there on: method and the rest, values masked. */

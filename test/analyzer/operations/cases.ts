@@ -12,6 +12,13 @@ const each = (paths: string[], requests = 1, more: Partial<SeenPath> = {}): Seen
 const people = values('user', 12)
 const numbers = Array.from({ length: 12 }, (_, at) => String(1000 + at * 17))
 
+/** Files in directories of which each may hold any other. */
+export const FILES = values('page', 120).map((name, at) => {
+  const dirs = ['src', 'docs', 'lib', 'main', 'util']
+  const depth = at % 5
+  return `/files/${[...Array.from({ length: depth }, (_, level) => dirs[(at * 7 + level * 3 + (at >> 3)) % 5]), name].join('/')}.md`
+})
+
 /** What was seen, and the templates that it means. */
 export const CASES: { name: string; seen: SeenPath[]; templates: string[] }[] = [
   { name: 'a name stays', seen: each(['/health'], 9), templates: ['GET /health'] },
@@ -179,6 +186,89 @@ export const CASES: { name: string; seen: SeenPath[]; templates: string[] }[] = 
       0,
     ),
     templates: [],
+  },
+  {
+    name: 'a name that looks like a random id, by its rate',
+    seen: ['GET', 'PUT'].flatMap((method) => [
+      ...each(['/schemas/classification-6VMVochwUWo'], 12, { method }),
+      ...each(
+        people.map((one, at) => `/schemas/${one}${one}X${at}7`),
+        1,
+        { method },
+      ),
+    ]),
+    templates: ['GET', 'PUT'].flatMap((method) => [
+      `${method} /schemas/classification-6VMVochwUWo`,
+      `${method} /schemas/{token}`,
+    ]),
+  },
+  {
+    name: 'a list of values in several operations, none of them with requests of its own',
+    seen: ['npm', 'maven', 'ruby', 'docker', 'nuget'].flatMap((kind, at) =>
+      ['', '/versions', '/restore'].flatMap((rest) => each([`/packages/${kind}${rest}`], 1 + ((at + rest.length) % 3))),
+    ),
+    templates: ['', '/restore', '/versions'].map((rest) => `GET /packages/{value}${rest}`),
+  },
+  {
+    name: 'the same by callers of their own',
+    seen: ['npm', 'maven', 'ruby', 'docker', 'nuget'].flatMap((kind) =>
+      ['', '/versions', '/restore'].flatMap((rest) => each([`/packages/${kind}${rest}`], 2, { callers: [kind] })),
+    ),
+    templates: [],
+  },
+  { name: 'a tree of files', seen: each(FILES), templates: ['GET /files/{**}'] },
+  {
+    name: 'a tree of files beside names of another depth and method',
+    seen: [
+      ...each(FILES),
+      ...each(['/files'], 9),
+      ...each(
+        people.map((one) => `/files/${one}`),
+        1,
+        { method: 'DELETE' },
+      ),
+    ],
+    templates: ['GET /files/{**}', 'GET /files', 'DELETE /files/{value}'],
+  },
+  {
+    name: 'a directory of other callers is no part of the tree',
+    seen: [...each(FILES), ...each(['/files/keys/a/b', '/files/keys/c'], 6, { callers: ['admin'] })],
+    templates: ['GET /files/{**}', 'GET /files/keys/a/b', 'GET /files/keys/c'],
+  },
+  {
+    name: 'resources within resources are no tree',
+    seen: people.flatMap((one) =>
+      people.flatMap((two) =>
+        each([
+          `/u/${one}${two}`,
+          `/u/${one}${two}/posts`,
+          `/u/${one}/posts/${two}`,
+          `/u/${one}/posts/${two}/likes/${two}${one}`,
+        ]),
+      ),
+    ),
+    templates: [
+      '/u/{value}',
+      '/u/{value}/posts',
+      '/u/{value}/posts/{value}',
+      '/u/{value}/posts/{value}/likes/{value}',
+    ].map((path) => `GET ${path}`),
+  },
+  {
+    name: 'operations of many values are no tree',
+    seen: people.flatMap((one, at) => [
+      ...each([`/1/cards/${one}`, `/1/cards/${one}/${one}field`], 1),
+      ...['board', 'list', 'members'].flatMap((name) =>
+        each([`/1/cards/${one}${at}/${name}`, `/1/cards/${one}${at}/${name}/${name}${one}`]),
+      ),
+    ]),
+    templates: [
+      ...['/1/cards/{value}', '/1/cards/{value}/{value}'],
+      ...['board', 'list', 'members'].flatMap((name) => [
+        `/1/cards/{value}/${name}`,
+        `/1/cards/{value}/${name}/{value}`,
+      ]),
+    ].map((path) => `GET ${path}`),
   },
   {
     name: 'dot segments, braces, no path',

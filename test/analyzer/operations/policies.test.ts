@@ -11,7 +11,7 @@ import type { TemplateOf } from '../../../services/analyzer/templates/stored.ts'
 import { EMPTY_INVENTORY } from '../../../services/model/inventory.ts'
 import { PATH_FLAGS, type PathFlag } from '../../../services/model/operation.ts'
 import type { OperationRow } from '../../../services/store/queries/rollups.ts'
-import { values } from './cases.ts'
+import { FILES, values } from './cases.ts'
 
 const WINDOW = { since: '2026-11-20T00:00:00Z', until: '2026-11-21T00:00:00Z' }
 const RULES = { principalRule: 'cluster.local/ns/{namespace}/sa/{workload}', selectorRule: 'app={workload}' }
@@ -109,4 +109,35 @@ test('policies made of templates serve every request that was observed, path by 
   expect(result.newly_allowed).toEqual([])
   expect(result.uncertain).toEqual([])
   expect(result.still_denied).toBe(8 * 3)
+})
+
+test('a tree of files is one permission, which serves all of it and says how wide it is; other callers below it are named', () => {
+  const calls = [
+    ...FILES.map((path) => call('web', 'GET', path)),
+    call('job', 'GET', FILES[1] ?? '', [], { requests: 3, denied: 0 }),
+    call('admin', 'GET', '/files/keys/a/b', [], { requests: 6, denied: 0 }),
+  ]
+  const templated = observedOperations(withTemplates(calls, templatesOf(calls)))
+  const { files, report } = generate(templated, EMPTY_INVENTORY, targetById('istio'), { ...RULES, window: WINDOW })
+  const granted = report.permissions.map(
+    ({ caller, operation }) => `${caller.principal.split('/').at(-1)} ${operation.path}`,
+  )
+  expect(granted.sort()).toEqual(['admin /files/keys/a/b', `job ${FILES[1]}`, 'web /files/{**}'])
+  expect(files.some(({ content }) => content.includes('- /files/*\n'))).toBe(true)
+  expect(report.loss.find(({ kind }) => kind === 'template_tail')).toMatchObject({ done: 'noted', path: '/files/{**}' })
+  expect(JSON.stringify(report.loss)).toContain('/files/keys/a/b')
+  const assumed = { principal: RULES.principalRule, selector: RULES.selectorRule }
+  const context = { inventory: EMPTY_INVENTORY, window: WINDOW, assumed }
+  const below = observedOperations([
+    call('web', 'GET', '/files/new/at/any/depth.md'),
+    call('web', 'GET', '/files'),
+    call('job', 'GET', '/files/new.md'),
+  ])
+  expect(replay(files, observedOperations(calls), context)).toMatchObject({ newly_denied: [], uncertain: [] })
+  const result = replay(files, below, context)
+  expect(result.still_allowed).toBe(1)
+  expect(result.newly_denied.map(({ source, path }) => `${source.split('/').at(-1)} ${path}`).sort()).toEqual([
+    'job /files/new.md',
+    'web /files',
+  ])
 })
