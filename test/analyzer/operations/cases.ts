@@ -192,7 +192,7 @@ export const CASES: { name: string; seen: SeenPath[]; templates: string[] }[] = 
     seen: ['GET', 'PUT'].flatMap((method) => [
       ...each(['/schemas/classification-6VMVochwUWo'], 12, { method }),
       ...each(
-        people.map((one, at) => `/schemas/${one}${one}X${at}7`),
+        people.map((one, at) => `/schemas/${one}${one}${one}X${at}7`),
         1,
         { method },
       ),

@@ -2,7 +2,7 @@ import { learnTemplates } from '../../../services/analyzer/operations/learn.ts'
 import { type Score, scoreOf } from '../../analyzer/operations/score.ts'
 import { type TrafficOptions, trafficOf } from '../../analyzer/operations/traffic.ts'
 import type { Description } from '../../openapi/routes.ts'
-import { DEVELOPMENT, descriptions, HELD_OUT } from '../../openapi/setup.ts'
+import { DEVELOPMENT, DRAWN, descriptions, HELD_OUT } from '../../openapi/setup.ts'
 import { type Figure, format, type Part } from '../bench.ts'
 
 const skewed = (entities: number, callers = true): TrafficOptions => ({
@@ -64,7 +64,7 @@ export const templates: Part = {
   run: async ({ quick }) => {
     const all = descriptions() ?? []
     const traffic = TRAFFIC.filter(({ options }) => !quick || options.requests <= 100)
-    const sets = [['development', DEVELOPMENT] as const, ['held out', HELD_OUT] as const]
+    const sets = [['development', DEVELOPMENT] as const, ['held out', HELD_OUT] as const, ['drawn', DRAWN] as const]
     const figures = sets.flatMap(([set, names]) => {
       const apis = all.filter(({ name }) => names.includes(name))
       return traffic.flatMap((one) => measure(set, apis, one))
