@@ -200,15 +200,7 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
         note,
         observe,
       }),
-    ...ingestion(
-      store,
-      committer,
-      async () => {
-        await analyze()
-        if (!options.learnPace) await learnOperations()
-      },
-      options.gatherer,
-    ),
+    ...ingestion(store, committer, analyze, options.gatherer),
     learnOperations,
     templates: createTemplates(store, learner),
     ...questions(store, async () => await (pace ? undefined : countChains())),
@@ -232,7 +224,7 @@ type Ingestion = 'ingest' | 'ingestRequest' | 'gatherer' | 'close'
 function ingestion(
   store: Store,
   committer: Committer,
-  ingested: () => Promise<void>,
+  analyze: () => Promise<void>,
   options?: GathererOptions,
 ): Pick<Cinch, Ingestion> {
   let opened: Promise<Gatherer> | undefined
@@ -249,7 +241,7 @@ function ingestion(
     close: async () => await (await opened)?.close(),
     ingest: async (source, cluster, input, progress) => {
       const result = await ingest(store, committer, findSource(source), operator(cluster), input, progress)
-      await ingested()
+      await analyze()
       return result
     },
     ingestRequest: async (id, origin, body, given) => {

@@ -25,6 +25,7 @@ export interface Backend {
   /** Only where this process holds the store; the one that serves it has `--follow` of its own. */
   follow?: Cinch['follow']
   analyze?: Cinch['analyze']
+  /** Only where this process holds the store; the one that serves it learns of itself. */
   learnOperations?: Cinch['learnOperations']
   graph(window: AskedWindow): Promise<Graph>
   generate(options: PolicyOptions): Promise<Generated>

@@ -11,22 +11,49 @@ export type TemplateOf = (seen: Pick<SeenPath, 'method' | 'operation' | 'path'>)
 /** Gives the stored templates of some callees; one that nothing was learned of is missing. */
 export type StoredTemplates = (callees: readonly string[]) => Promise<ReadonlyMap<string, TemplateOf>>
 
+/** Templates that are kept in memory, of the callees that were asked for last: one takes 1 to 2 KB. */
+const KEPT_MAX = 100_000
+
 /** Reads templates, and keeps them in memory until they are learned anew. */
 export function createStoredTemplates(store: Store): StoredTemplates {
-  const known = new Map<string, { written: number; templateOf: TemplateOf }>()
+  const known = new Map<string, Known>()
   return async (callees) => {
     const asked = [...new Set(callees)]
     const sets = new Map((await readTemplateSets(store.reads, asked)).map((set) => [set.callee, set.written]))
     const changed = asked.filter((callee) => sets.has(callee) && known.get(callee)?.written !== sets.get(callee))
     const rows = Map.groupBy(await readTemplates(store.reads, changed), ({ callee }) => callee)
-    for (const callee of changed)
-      known.set(callee, { written: sets.get(callee) ?? 0, templateOf: templatesOf(rows.get(callee) ?? []) })
-    return new Map(asked.flatMap((callee) => entry(callee, sets.has(callee) ? known.get(callee) : undefined)))
+    const answer = new Map<string, TemplateOf>()
+    for (const callee of asked) {
+      const written = sets.get(callee)
+      if (written === undefined) continue
+      const before = known.get(callee)
+      const own = rows.get(callee) ?? []
+      const now =
+        before?.written === written ? before : { written, templateOf: templatesOf(own), templates: own.length }
+      answer.set(callee, now.templateOf)
+      // Asked for last, it goes last.
+      known.delete(callee)
+      known.set(callee, now)
+    }
+    forget(known)
+    return answer
   }
 }
 
-const entry = (callee: string, found: { templateOf: TemplateOf } | undefined): [string, TemplateOf][] =>
-  found ? [[callee, found.templateOf]] : []
+interface Known {
+  written: number
+  templateOf: TemplateOf
+  templates: number
+}
+
+function forget(known: Map<string, Known>): void {
+  let kept = [...known.values()].reduce((sum, { templates }) => sum + templates, 0)
+  for (const [callee, { templates }] of known) {
+    if (kept <= KEPT_MAX) return
+    kept -= templates
+    known.delete(callee)
+  }
+}
 
 function templatesOf(rows: Parameters<typeof formOfRow>[0][]): TemplateOf {
   const byId = new Map(rows.filter(({ role }) => role === 'template').map((row) => [row.id, templateOfRow(row)]))

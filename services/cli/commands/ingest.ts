@@ -42,6 +42,7 @@ export const ingestCommand: Command = {
       const result = await store.ingest(source.id, args.text('cluster') ?? '', path, bar.update)
       for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += result[key]
     }
+    await store.learnOperations?.()
     bar.end()
     if (args.flag('json')) print(toJson(total))
     else print(describe(total))

@@ -54,7 +54,18 @@ function position([callee, at, ...more]: string[]): { callee: string; at: string
 function author(args: { text(name: string): string | undefined }): { who: string; why: string } {
   const why = args.text('why')
   if (!why) throw new CinchError('usage', 'no --why is given', 'say why: it is kept beside the operations')
-  return { who: args.text('by') ?? userInfo().username, why }
+  const who = args.text('by') ?? userName()
+  if (!who) throw new CinchError('usage', 'who says so is not known', 'give --by NAME')
+  return { who, why }
+}
+
+function userName(): string | undefined {
+  try {
+    return userInfo().username
+  } catch {
+    // A container's user may have no entry.
+    return undefined
+  }
 }
 
 function listText(callees: readonly SetAnswer[]): string {

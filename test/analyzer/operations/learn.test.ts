@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Learned } from '../../../services/analyzer/operations/learn.ts'
 import { learnTemplates } from '../../../services/analyzer/operations/learn.ts'
+import { formOf, Matcher } from '../../../services/analyzer/operations/matcher.ts'
 import type { SeenPath } from '../../../services/analyzer/operations/rows.ts'
 import type { Pin } from '../../../services/model/template.ts'
-import { CASES, values } from './cases.ts'
+import { CASES, FILES, values } from './cases.ts'
 
 const seen = (path: string, requests = 1, more: Partial<SeenPath> = {}): SeenPath => ({
   ...{ method: 'GET', path, requests, callers: ['shop'] },
@@ -69,6 +70,31 @@ describe('what is not sure enough to be a template', () => {
     expect(pathsOf(learned)).toEqual(['GET /users/{value}'])
     expect(templateOf({ method: 'GET', path: '/users/all' })).toBeUndefined()
     expect(learned.folded.rare).toEqual({ paths: 1, requests: 4 })
+  })
+})
+
+describe('what is stored of it', () => {
+  const users = values('user', 2000).map((user) => seen(`/users/${user}`))
+  const others = (count: number) =>
+    values('own', count).map((name) => seen(`/users/${name}`, 4, { callers: [`caller of ${name}`] }))
+
+  test('is enough to find each path its template, and none to those that have none', () => {
+    const paths = [...users, ...others(20), seen('/health', 9), ...FILES.map((file) => seen(file))]
+    const { learned, templateOf } = learnTemplates(paths)
+    const stored = new Matcher([...learned.templates, ...learned.apart].map(formOf))
+    const templates = new Set(learned.templates.map(({ id }) => id))
+    for (const path of [...paths, seen('/users/new'), seen('/files/a/b/c'), seen('/files')]) {
+      const id = stored.match(path)?.form.id ?? ''
+      expect(templates.has(id) ? id : undefined).toBe(templateOf(path)?.id)
+    }
+    expect(learned.apart).toHaveLength(20)
+  })
+
+  test('a template that would swallow more than can be remembered is none', () => {
+    const { learned, templateOf } = learnTemplates([...users, ...others(1001)])
+    expect(learned).toMatchObject({ templates: [], apart: [] })
+    expect(learned.folded.full).toEqual({ paths: 2000, requests: 2000 })
+    expect(templateOf({ method: 'GET', path: '/users/new' })).toBeUndefined()
   })
 })
 
