@@ -123,14 +123,11 @@ export function policiesIn(args: Arguments, command: string): PolicyFile[] {
   )
 }
 
-function notFound({ denied_not_found }: ReplayResult, sum: (calls: ReplayCall[]) => string): string[] {
-  if (denied_not_found.length === 0) return []
-  return [`${sum(denied_not_found)} requests that were answered 'not found' would be denied instead`]
-}
-
 function describeReplay(result: ReplayResult): string {
   const count = (value: number) => value.toLocaleString('en')
   const sum = (calls: ReplayCall[]) => count(calls.reduce((total, call) => total + call.requests, 0))
+  const { denied_not_found } = result
+  const missing = denied_not_found.length > 0 ? `, not found before and denied now ${sum(denied_not_found)}` : ''
   const list = (title: string, calls: ReplayCall[]) =>
     calls.length === 0
       ? []
@@ -145,8 +142,7 @@ function describeReplay(result: ReplayResult): string {
         ]
   return [
     `${sum(result.newly_denied)} of ${count(result.requests)} requests from ${result.window.since} to ${result.window.until} would have been denied`,
-    `still allowed ${count(result.still_allowed)}, still denied ${count(result.still_denied)}, newly allowed ${sum(result.newly_allowed)}, uncertain ${sum(result.uncertain)}`,
-    ...notFound(result, sum),
+    `still allowed ${count(result.still_allowed)}, still denied ${count(result.still_denied)}${missing}, newly allowed ${sum(result.newly_allowed)}, uncertain ${sum(result.uncertain)}`,
     ...list('would be denied', result.newly_denied),
     ...list('not found before, would be denied', result.denied_not_found),
     ...list('would be newly allowed', result.newly_allowed),
