@@ -44,6 +44,9 @@ describe('usage', () => {
     ['no directory to replay', ['policies', 'replay'], 'usage'],
     ['two directories to replay', ['policies', 'replay', 'a', 'b'], 'usage'],
     ['a directory without policies', ['policies', 'replay', '/nowhere'], 'bad_policy'],
+    ['a split without a reason', ['operations', 'split', 'shop/a', '/b'], 'usage'],
+    ['a split without a path', ['operations', 'split', 'shop/a', '--why', 'x'], 'usage'],
+    ['operations of two callees', ['operations', 'shop/a', 'shop/b'], 'usage'],
     ['a sender that is neither added nor revoked', ['senders', 'promote', 'x'], 'usage'],
   ] as const)('%s is an error with the next step', async (_, args, code) => {
     const unused = room.path('unused')
@@ -101,6 +104,29 @@ describe('ingest', () => {
     })
     const other = await runCli(['rejects', '--source', 'istio-text', '--json'], { store })
     expect(other.json()).toEqual({ reasons: [], lines: [] })
+  })
+
+  test('operations are learned at its end; a person merges them, and it stays', async () => {
+    const lines = ['eu', 'us'].flatMap((region) =>
+      Array(8).fill(accessLine({ to: 'shop/map', path: `/regions/${region}` })),
+    )
+    await runCli(['ingest', '--source', 'istio-json', '-'], { store, input: `${lines.join('\n')}\n` })
+    const paths = async (...more: string[]) => {
+      const ran = await runCli(['operations', ...more, '--json'], { store })
+      expect(ran.stderr).toBe('')
+      return ran.json<{ templates: { path: string }[] }>().templates.map(({ path }) => path)
+    }
+    expect(await paths('shop/map')).toEqual(['/regions/eu', '/regions/us'])
+    expect(await paths('merge', 'shop/map', '/regions/{}', '--why', 'regions come and go')).toEqual([
+      '/regions/{value}',
+    ])
+    const more = accessLine({ to: 'shop/map', path: '/regions/asia' })
+    await runCli(['ingest', '--source', 'istio-json', '-'], { store, input: `${more}\n` })
+    const text = (await runCli(['operations', 'shop/map', '--by', 'kim'], { store })).stdout
+    expect(text).toMatch(/^GET +\/regions\/\{value\} +1 +3 +17 /m)
+    expect(text).toMatch(/^merge \/regions\/\{\} by .+: regions come and go$/m)
+    expect((await runCli(['operations'], { store })).stdout).toMatch(/^shop\/map +2 +1 +3 +1 +- /m)
+    expectError(await runCli(['operations', 'shop/nobody'], { store }), 'not_found', 2)
   })
 
   test('packed standard input', async () => {

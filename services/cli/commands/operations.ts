@@ -26,16 +26,14 @@ export const operationsCommand: Command = {
     const kind = first === undefined || !Object.hasOwn(KINDS, first) ? undefined : KINDS[first]
     if (kind === undefined && rest.length > 0)
       throw new CinchError('usage', `'${args.positionals.join(' ')}' is not understood`, 'see cinch operations --help')
+    const word = kind && { ...position(rest), kind, method: args.text('method') ?? '', ...author(args) }
     const { templates } = await backend()
     if (first === undefined) {
       const callees = await templates.list()
       print(args.flag('json') ? toJson({ callees }) : listText(callees))
       return 0
     }
-    const answer =
-      kind === undefined
-        ? await templates.ofCallee(first)
-        : await templates.pin({ ...position(rest), kind, method: args.text('method') ?? '', ...author(args) })
+    const answer = word ? await templates.pin(word) : await templates.ofCallee(first)
     print(args.flag('json') ? toJson(answer) : calleeText(answer))
     return 0
   },
