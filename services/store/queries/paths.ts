@@ -36,7 +36,12 @@ export async function calleePaths(
     'jobs',
   )
   if (paths.length < max) return { paths, leftOut: 0 }
-  const [all] = await query<{ n: number }>(client, `SELECT uniqExact(sipHash64(method, shape)) AS n FROM (${PATHS})`, bound, 'jobs')
+  const [all] = await query<{ n: number }>(
+    client,
+    `SELECT uniqExact(sipHash64(method, shape)) AS n FROM (${PATHS})`,
+    bound,
+    'jobs',
+  )
   return { paths, leftOut: Math.max(0, (all?.n ?? 0) - paths.length) }
 }
 
