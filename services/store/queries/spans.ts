@@ -208,8 +208,8 @@ const callsOf = (parents: string) => `
     parent.cluster AS source_cluster, parent.namespace AS source_namespace, parent.workload AS source_workload,
     multiIf(child.parent_key = 0, 'root', parent.span_key = 0, 'unpaired', '') AS unpaired,
     if(child.protocol != 'unknown', child.protocol, if(parent.kind = 'client', parent.protocol, 'unknown')) AS protocol,
-    -- A gRPC call is POST; otherwise whichever side tells the method. A parent that is no client tells of its own request.
     if(child.status != 0 OR parent.kind != 'client', child.status, parent.status) AS answer,
+    -- A gRPC call is POST; otherwise whichever side tells the method. A parent that is no client tells of its own request.
     multiIf(child.method != '', child.method, parent.kind = 'client', parent.method, '') AS method,
     parent.kind = 'client' AND parent.path_rank > child.path_rank AS parent_knows_path,
     if(parent_knows_path, parent.path, child.path) AS shape,
