@@ -217,7 +217,15 @@ interface Operations {
   calls: Calls<OperationRow>
 }
 
-type Jobs = 'migrated' | 'recovered' | 'analyze' | 'countChains' | 'joinCallers' | 'learnOperations' | 'templates' | Outside
+type Jobs =
+  | 'migrated'
+  | 'recovered'
+  | 'analyze'
+  | 'countChains'
+  | 'joinCallers'
+  | 'learnOperations'
+  | 'templates'
+  | Outside
 type Outside = 'senders' | 'observe' | 'follow' | 'kafka'
 type Ingestion = 'ingest' | 'ingestRequest' | 'gatherer' | 'close'
 

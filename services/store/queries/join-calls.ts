@@ -29,7 +29,17 @@ export const RUNGS = [
 export type Rung = (typeof RUNGS)[number]
 
 /** What is counted of them. */
-export const COUNTS = ['requests', 'denied', 'lines', 'lines_denied', 'not_found', 'lines_not_found', 'first_seen', 'last_seen', 'mark']
+export const COUNTS = [
+  'requests',
+  'denied',
+  'lines',
+  'lines_denied',
+  'not_found',
+  'lines_not_found',
+  'first_seen',
+  'last_seen',
+  'mark',
+]
 
 /** A connection that a gateway passed on unread is the caller's own, which the gateway took. */
 const SUBJECTS = `

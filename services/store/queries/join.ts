@@ -110,7 +110,7 @@ export async function writeJoinedHours(client: ClickHouseClient, range: MinuteRa
     client,
     `INSERT INTO joined_call_hour (minute, ${ENDS}, ${COUNTED}, version)
      SELECT hour, untuple(ends), ${SUMS}, toUnixTimestamp64Milli(now64(3))
-     FROM (${rows('joined_call', COUNTS)} UNION ALL ${rows('joined_call_hour', NOTHING)})
+     FROM (${rows('joined_call', COUNTED)} UNION ALL ${rows('joined_call_hour', NOTHING)})
      GROUP BY hour, ends
      SETTINGS ${LIMITS.jobs}`,
     { since: range.since / 1000, until: range.until / 1000 },
