@@ -15,6 +15,9 @@ const TYPED_NAME_REQUESTS_MIN = 10
 /** Beside values that look like it, a text of letters and digits is a name where it is seen so many times as often as the next one. */
 const TYPED_NAME_GAP = 4
 
+/** So many texts of one form with digits are a series: nobody gives names like that. Fewer may be versions or quarters. */
+const SERIES_MIN = 20
+
 export type Verdict = 'unknown' | 'literal' | 'value'
 
 /** One text in one cell. */
@@ -78,7 +81,12 @@ const untypedOf = (cell: Cell, lexicon: Lexicon) =>
 
 /** Decides by its counts, within each cell, which texts are names and which are values. */
 export function decideCells({ cells, byToken }: Node, lexicon: Lexicon): void {
-  const untyped = new Map(cells.map((cell) => [cell, untypedOf(cell, lexicon).sort((a, b) => b.requests - a.requests)]))
+  const untyped = new Map(
+    cells.map((cell) => [
+      cell,
+      withoutSeries(untypedOf(cell, lexicon), lexicon).sort((a, b) => b.requests - a.requests),
+    ]),
+  )
   const isOpen = (entries: readonly Entry[], counts: (entry: Entry) => boolean) => {
     const once = entries.filter((entry) => entry.requests === 1 && counts(entry)).length
     return once >= OPEN_ONCE_MIN && once / entries.length >= OPEN_ONCE_SHARE_MIN
@@ -97,6 +105,28 @@ export function decideCells({ cells, byToken }: Node, lexicon: Lexicon): void {
     else if (!open && sum(entries) >= REQUESTS_MIN) for (const entry of entries) entry.verdict = 'literal'
     else if (open) for (const entry of entries) if (names.has(entry.token)) entry.verdict = 'literal'
   }
+}
+
+/**
+ * Makes the texts of a series values, and gives the others. Numbers of articles and the like are values however often each is seen:
+ * where a job asks for every one of them some times, none is seen once, and counts would call them names.
+ */
+function withoutSeries(entries: Entry[], lexicon: Lexicon): Entry[] {
+  const byForm = Map.groupBy(entries, ({ token }) => seriesForm(lexicon.text(token)))
+  const series = new Set([...byForm].flatMap(([form, own]) => (form !== '' && own.length >= SERIES_MIN ? own : [])))
+  for (const entry of series) {
+    // One that others use than the rest is no value of theirs.
+    const isApart =
+      entry.requests >= APART_REQUESTS_MIN && apartFrom([...series].filter((other) => other !== entry))(entry)
+    entry.verdict = isApart ? 'literal' : 'value'
+  }
+  return series.size === 0 ? entries : entries.filter((entry) => !series.has(entry))
+}
+
+/** A text with every run that has a digit masked; empty where none has. */
+function seriesForm(text: string): string {
+  const form = text.slice(1).replaceAll(/[a-zA-Z]*[0-9][a-zA-Z0-9]*/g, '0')
+  return form.includes('0') ? form : ''
 }
 
 function decideOpen(descending: Entry[]): void {

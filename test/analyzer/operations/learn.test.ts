@@ -20,6 +20,36 @@ describe('what is learned', () => {
   })
 })
 
+describe('a series', () => {
+  const articles = Array.from(
+    { length: 30 },
+    (_, n) => `SKU-${(0x3f1 * (n + 3)).toString(16).toUpperCase()}-${10_000 + 137 * n}`,
+  )
+  const indexed = articles.map((article) =>
+    seen(`/products/_doc/${article}`, 4, { method: 'PUT', callers: ['indexer'] }),
+  )
+
+  test('is a parameter, though a job asked for each of its values as often', () => {
+    const search = seen('/products/_search', 900, { method: 'POST' })
+    const { templateOf } = learnTemplates([...indexed, search])
+    expect(templateOf({ method: 'PUT', path: '/products/_doc/SKU-0A1-99999' })?.path).toMatch(
+      /^\/products\/_doc\/(SKU-)?\{value\}$/,
+    )
+    expect(templateOf({ method: 'POST', path: '/products/_search' })?.path).toBe('/products/_search')
+  })
+
+  test('of a few is none: versions and quarters are names', () => {
+    const quarters = ['q1-2026', 'q2-2026', 'q3-2026', 'q4-2026'].map((quarter) => seen(`/reports/${quarter}`, 40))
+    expect(pathsOf(learn(quarters)).sort()).toEqual(quarters.map(({ path }) => `GET ${path}`).sort())
+  })
+
+  test('keeps a text that others use than the rest', () => {
+    const own = seen('/products/_doc/SKU-000-00000', 9, { method: 'PUT', callers: ['admin'] })
+    const { templateOf } = learnTemplates([...indexed, own])
+    expect(templateOf(own)?.path ?? own.path).toBe(own.path)
+  })
+})
+
 describe('what a template tells', () => {
   const paths = [
     ...values('user', 8).flatMap((user) => [seen(`/users/${user}`), seen(`/users/${user}/posts`)]),
