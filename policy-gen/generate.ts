@@ -26,7 +26,7 @@ export function generate(
   options: GenerateOptions,
 ): Generated {
   const proposal = propose(operations, inventory, options)
-  const rendered = target.render(proposal.permissions)
+  const rendered = target.render(proposal.permissions, options.window)
   const report = reportOf(target.id, options.window, proposal, rendered)
   return { files: [...rendered.files, testsFile(rendered.cases), reportFile(report)], report }
 }

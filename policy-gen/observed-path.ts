@@ -7,20 +7,20 @@ import { normalPath, normalSegment } from './normal-path.ts'
  * - `parameter`: a framework's own parameter; any one segment
  * - `tail`: all that follows, of whatever depth; only the last one, and only of a learned template
  * - `opaque`: one segment in which a parameter is mixed with letters, whose secret was cut, or that may or may not be one;
- *   `values` matches every text that it can be, and more
+ *   `values` matches every text that it can be, and more; `parts` are the letters around the parameters, null when not told
  */
 export type Segment =
   | { kind: 'literal'; text: string }
   | { kind: 'typed'; type: SegmentType }
   | { kind: 'parameter' }
   | { kind: 'tail' }
-  | { kind: 'opaque'; values: RegExp }
+  | { kind: 'opaque'; values: RegExp; parts: string[] | null }
 
 export const SEGMENT_TYPES = ['int', 'uuid', 'hex', 'date'] as const
 export type SegmentType = (typeof SEGMENT_TYPES)[number]
 
 /** Where a collector cut a session's id: `;jsessionid=` was sent with a value, so it is no text that a proxy compares. */
-const CUT_SECRET = /(?<=;[a-z_-]*(?:sess|sid|token|auth)[a-z_-]*=)(?=;|$)/i
+const CUT_SECRET = /(?<=;[a-z_-]*(?:sess|sid|token|auth)[a-z_-]*=)(?=;|$)/gi
 
 /** Values that a type can have, loosely: good to rule a literal out, not to rule one in. */
 const ADMITS: Record<SegmentType, RegExp> = {
@@ -100,17 +100,21 @@ function readSegment(text: string, route: boolean, ambiguous: boolean): Segment 
   }
   // Express and Flask write `:id` and `<id>`; as a literal it would be a rule that never matches.
   if (route && /^(:[A-Za-z_]\w*|<[^<>]+>)$/.test(text)) return { kind: 'parameter' }
-  if (/[{}]/.test(text) || CUT_SECRET.test(text)) return opaque(text)
+  if (/[{}]/.test(text) || text.search(CUT_SECRET) >= 0) return opaque(text)
   return { kind: 'literal', text }
 }
 
 const OPAQUE_PARTS_MAX = 4
 
 function opaque(text: string): Segment {
-  const parts = text.split(/\{[^{}]*\}/).flatMap((part) => part.split(CUT_SECRET))
+  // Marked first: a split at a place without width would miss the one at the end.
+  const parts = text.replace(CUT_SECRET, '{}').split(/\{[^{}]*\}/)
   // Braces within braces are a route's own pattern language, of which nothing is taken as known; and whoever sends the path
   // chooses the number of its parts, which a regular expression would have to try.
-  if (parts.length > OPAQUE_PARTS_MAX || parts.some((part) => /[{}]/.test(part))) return { kind: 'opaque', values: /^/ }
-  const literals = parts.map((part) => normalSegment(part).replace(/[.*+?^$()|[\]\\]/g, '\\$&'))
-  return { kind: 'opaque', values: new RegExp(`^${literals.join('.*')}$`, 's') }
+  if (parts.length > OPAQUE_PARTS_MAX || parts.some((part) => /[{}]/.test(part))) {
+    return { kind: 'opaque', values: /^/, parts: null }
+  }
+  const literals = parts.map(normalSegment)
+  const escaped = literals.map((part) => part.replace(/[.*+?^$()|[\]\\]/g, '\\$&'))
+  return { kind: 'opaque', values: new RegExp(`^${escaped.join('.*')}$`, 's'), parts: literals }
 }

@@ -9,6 +9,7 @@ import { type OverlapOf, overlapsAmong, type Written } from './siblings.ts'
 /** A callee and what each principal may do there, as far as a target can say it. */
 export interface CalleeGrants {
   callee: Callee
+  permissions: Permission[]
   grants: Map<string, Grant[]>
 }
 
@@ -32,7 +33,7 @@ export function grantsOf(
   )
   const callees = [...byCallee.values()].flatMap((group): CalleeGrants[] => {
     const [first] = group
-    return first ? [{ callee: first.callee, grants: calleeGrants(group, dialect, loss) }] : []
+    return first ? [{ callee: first.callee, permissions: group, grants: calleeGrants(group, dialect, loss) }] : []
   })
   for (const entry of loss) markGranted(entry, callees)
   for (const { callee } of callees) loss.push(...dialect.callee(callee))

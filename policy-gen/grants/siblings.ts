@@ -1,7 +1,6 @@
 import type { Permission } from '../../services/model/permission.ts'
 import { readObservedPath, type Segment, typeAdmits } from '../observed-path.ts'
-import { TEMPLATE_VALUE } from '../template-characters.ts'
-import { isPrefix, type PathPattern } from './pattern.ts'
+import { isPrefix, matcherOf, type PathPattern } from './pattern.ts'
 
 /** A permission with the path that the target gets for it. */
 export interface Written {
@@ -39,7 +38,7 @@ export function overlapsAmong(all: readonly Written[]): OverlapOf {
     if (known) return known
     const reached = isTail(segments) ? bounded : (byLength.get(segments.length) ?? [])
     const siblings = reached.flatMap((written): Sibling[] => {
-      const result = compare(own.permission, segments, written.permission, segmentsOf(written))
+      const result = compare(own, segments, written.permission, segmentsOf(written))
       return result === 'apart' ? [] : [{ written, excludable: result === 'excludable' }]
     })
     found.set(key, siblings)
@@ -62,7 +61,7 @@ interface Sibling {
 }
 
 function compare(
-  own: Permission,
+  { permission: own, path }: Written,
   mine: Segment[],
   other: Permission,
   theirs: Segment[],
@@ -72,6 +71,7 @@ function compare(
   const together = samePort && own.operation.method === other.operation.method
   const routes = own.operation.flags.includes('route') && other.operation.flags.includes('route')
   if (isTail(mine)) return together && isBelow(mine, theirs) ? 'open' : 'apart'
+  const matchers = path.slice(1).split('/').map(matcherOf)
   let excludable = false
   let wider = false
   for (const [at, segment] of mine.entries()) {
@@ -80,7 +80,7 @@ function compare(
     if (segment.kind === 'literal') {
       if (their.kind !== 'literal' || their.text !== segment.text) return 'apart'
     } else if (their.kind === 'literal') {
-      if (!TEMPLATE_VALUE.test(their.text)) return 'apart'
+      if (!matchers[at]?.test(their.text)) return 'apart'
       // What no value of the type can be is kept out for every method and port: it costs no observed request.
       const foreign = segment.kind === 'typed' && !typeAdmits(segment.type, their.text)
       excludable ||= foreign || (segment.kind === 'parameter' && routes && together)

@@ -9,30 +9,18 @@ import { all, every, fromBoolean, some, type Tri } from './tri.ts'
 export type KnownPath = Extract<ObservedPath, { known: true }> & { otherRoutes?: ReadonlySet<string> }
 export type PathMatcher = (path: KnownPath) => Tri
 
-/** A path of an AuthorizationPolicy, compiled once. Which of Istio's kinds it is, its text alone decides. */
-export function pathMatcher(pattern: string): PathMatcher {
-  if (isTemplate(pattern)) return templateMatcher(pattern)
-  if (pattern === '*') return () => 'yes'
-  if (pattern.startsWith('*')) return suffixMatcher(pattern.slice(1))
-  if (pattern.endsWith('*')) return prefixMatcher(pattern.slice(0, -1))
-  return exactMatcher(pattern)
-}
-
-export function isTemplate(pattern: string): boolean {
-  return pattern.includes('{*}') || pattern.includes('{**}')
-}
-
-// `/a/*/b` comes here too: in the middle a star is a star.
-function exactMatcher(text: string): PathMatcher {
+/** The path as a whole. */
+export function exactPath(text: string): PathMatcher {
   const parts = text.slice(1).split('/')
   return (path) => {
     if (path.literal) return fromBoolean(path.text === text)
     if (!text.startsWith('/') || parts.length !== path.segments.length || path.otherRoutes?.has(text)) return 'no'
-    return every(parts.keys(), (index) => matchPart(parts[index] ?? '', path.segments[index]))
+    return every(path.segments.keys(), (index) => canBe(path.segments[index], parts[index] ?? ''))
   }
 }
 
-function prefixMatcher(prefix: string): PathMatcher {
+/** Paths that begin so. */
+export function prefixPath(prefix: string): PathMatcher {
   const parts = prefix.slice(1).split('/')
   const last = parts.length - 1
   return (path) => {
@@ -49,7 +37,8 @@ function prefixMatcher(prefix: string): PathMatcher {
   }
 }
 
-function suffixMatcher(suffix: string): PathMatcher {
+/** Paths that end so. */
+export function suffixPath(suffix: string): PathMatcher {
   return (path) => {
     if (path.literal) return fromBoolean(path.text.endsWith(suffix))
     const at = path.segments.findLastIndex((segment) => segment.kind !== 'literal')
@@ -60,10 +49,13 @@ function suffixMatcher(suffix: string): PathMatcher {
   }
 }
 
-// `{**}` stands for one segment or more, which may be empty; only literals follow it.
-function templateMatcher(pattern: string): PathMatcher {
+/**
+ * Envoy's path templates, in Istio's words: `{*}` is one segment, `{**}` one or more, which may be empty; only literals
+ * follow it.
+ */
+export function templatePath(pattern: string): PathMatcher {
   const parts = pattern.slice(1).split('/')
-  // Istio trims slashes before it validates; Envoy refuses an empty segment, and what then runs is not known.
+  // Envoy refuses an empty segment, and what then runs is not known.
   const refused = pattern.includes('//')
   const at = parts.indexOf('{**}')
   const head = at < 0 ? parts : parts.slice(0, at)
@@ -83,8 +75,7 @@ function templateMatcher(pattern: string): PathMatcher {
 }
 
 function matchPart(part: string, segment: Segment | undefined): Tri {
-  if (segment === undefined) return 'no'
-  return part === '{*}' ? inTemplate(segment, false) : canBe(segment, part)
+  return part === '{*}' && segment ? inTemplate(segment, false) : canBe(segment, part)
 }
 
 // Types are within Envoy's characters by what they are; of a framework's parameter, and of literal braces, which a proxy
@@ -96,7 +87,8 @@ function inTemplate(segment: Segment, emptyToo: boolean): Tri {
 }
 
 /** Whether a segment is `text`: decided for a literal, possible or excluded for what stands for many values. */
-function canBe(segment: Segment, text: string): Tri {
+export function canBe(segment: Segment | undefined, text: string): Tri {
+  if (segment === undefined) return 'no'
   if (segment.kind === 'literal') return fromBoolean(segment.text === text)
   if (segment.kind === 'typed') return fromMaybe(typeAdmits(segment.type, text))
   return fromMaybe(segment.kind === 'opaque' ? segment.values.test(text) : isParameterValue(text))
@@ -116,13 +108,12 @@ function fromMaybe(possible: boolean): Tri {
   return possible ? 'unknown' : 'no'
 }
 
-/** True when any of the patterns may match; exact ones are looked up first, since a callee may have thousands. */
-export function anyPath(patterns: readonly string[]): PathMatcher {
-  const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')))
-  const matchers = patterns.map((pattern) => ({ pattern, match: pathMatcher(pattern) }))
-  const wild = matchers.filter(({ pattern }) => pattern.includes('*'))
+/** True when any may match; exact ones are looked up first, since a callee may have thousands. */
+export function anyPathOf(exact: readonly string[], others: readonly PathMatcher[]): PathMatcher {
+  const known = new Set(exact)
+  const matchers = [...exact.map(exactPath), ...others]
   return (path) => {
-    if (!path.literal) return some(matchers, ({ match }) => match(path))
-    return exact.has(path.text) ? 'yes' : some(wild, ({ match }) => match(path))
+    if (!path.literal) return some(matchers, (match) => match(path))
+    return known.has(path.text) ? 'yes' : some(others, (match) => match(path))
   }
 }

@@ -1,9 +1,10 @@
 import { PolicyError } from '../errors.ts'
+import { envoyRbac } from './envoy-rbac/index.ts'
 import { istio } from './istio/index.ts'
 import type { Target } from './target.ts'
 
 /** Every target, in the order in which people see them. */
-export const targets: readonly Target[] = [istio]
+export const targets: readonly Target[] = [istio, envoyRbac]
 
 /** @throws PolicyError `bad_option`, which names the valid ones */
 export function targetById(id: string): Target {

@@ -1,4 +1,5 @@
 import type { Granularity, Permission } from '../../services/model/permission.ts'
+import type { Window } from '../grants/comments.ts'
 
 /** A file of the output, its path relative to the output directory, with `/`. */
 export interface PolicyFile {
@@ -55,5 +56,5 @@ export interface Target {
   title: string
   /** What it can never express, for people who choose a target. */
   limits: string[]
-  render: (permissions: readonly Permission[]) => Rendered
+  render: (permissions: readonly Permission[], window: Window) => Rendered
 }

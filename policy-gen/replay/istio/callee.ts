@@ -1,7 +1,8 @@
 import type { Party } from '../../../services/model/operation.ts'
 import type { InventoryIndex } from '../../inventory-index.ts'
-import { type NamingRule, readLabels } from '../../naming.ts'
-import { all, every, fromBoolean, type Tri } from '../tri.ts'
+import type { NamingRule } from '../../naming.ts'
+import { type KnownLabels, labelsOf, sameName, selectedBy } from '../labels.ts'
+import { all, type Tri } from '../tri.ts'
 import { type CompiledPolicy, compilePolicy } from './compile.ts'
 import type { DocumentHead, IstioDocuments } from './documents.ts'
 import type { Applicable, CalleePolicies } from './evaluate.ts'
@@ -10,12 +11,6 @@ import type { AuthorizationPolicy } from './read-authorization.ts'
 
 /** Istio's default root namespace: policies there hold in the whole mesh. */
 export const ROOT_NAMESPACE = 'istio-system'
-
-/** What is known of a callee's labels: all of them (inventory), or only those that a naming rule assumes. */
-interface KnownLabels {
-  labels: Record<string, string>
-  complete: boolean
-}
 
 /** Finds what holds at a callee; answered once for each, since thousands of operations share a few hundred. */
 export function policiesByCallee(
@@ -80,14 +75,6 @@ function hasSelector(selector: Record<string, string> | undefined): boolean {
   return selector !== undefined && Object.keys(selector).length > 0
 }
 
-function labelsOf(callee: Party, index: InventoryIndex, rule: NamingRule | null): KnownLabels {
-  const workload = index.workload(callee)
-  if (workload) return { labels: workload.labels, complete: true }
-  const { cluster, namespace } = callee
-  const named = rule?.({ cluster, namespace, workload: callee.workload, serviceAccount: '' })
-  return { labels: (named?.ok ? readLabels(named.value) : null) ?? {}, complete: false }
-}
-
 function appliesTo(
   head: DocumentHead,
   selector: Record<string, string> | undefined,
@@ -96,13 +83,6 @@ function appliesTo(
 ): Tri {
   const cluster = head.cluster === undefined ? 'yes' : sameName(head.cluster, callee.cluster)
   const namespace = head.namespace === ROOT_NAMESPACE ? 'yes' : sameName(head.namespace, callee.namespace)
-  const labels = every(Object.entries(selector ?? {}), ([key, value]): Tri => {
-    const own = known.labels[key]
-    return own === undefined && !known.complete ? 'unknown' : fromBoolean(own === value)
-  })
+  const labels = selectedBy(selector ?? {}, known)
   return all(cluster, namespace, labels)
-}
-
-function sameName(written: string, observed: string): Tri {
-  return written === observed ? 'yes' : observed === '' ? 'unknown' : 'no'
 }

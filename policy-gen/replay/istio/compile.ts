@@ -1,6 +1,6 @@
-import { anyPath } from '../paths.ts'
 import type { CallerIdentity, ReplayRequest } from '../request.ts'
 import { all, fromBoolean, not, some, type Tri } from '../tri.ts'
+import { anyPath } from './paths.ts'
 import type {
   Action,
   AuthorizationPolicy,

@@ -1,5 +1,5 @@
 import { fail, type Reader } from '../fields.ts'
-import { isTemplate } from '../paths.ts'
+import { isTemplate } from './paths.ts'
 
 /** Istio's own check of a template's literals (pkg/config/security, IsValidLiteral). */
 const TEMPLATE_LITERAL = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/

@@ -1,30 +1,34 @@
 import type { Permission } from '../../../services/model/permission.ts'
 import { casesOf } from '../../grants/cases.ts'
+import { evidenceLines, type Window } from '../../grants/comments.ts'
 import { grantsOf } from '../../grants/grants.ts'
 import { fileNames, kubernetesName } from '../../grants/names.ts'
 import { rulesOf } from '../../grants/rules.ts'
+import { yamlOf } from '../../grants/yaml.ts'
 import type { PolicyFile, Rendered } from '../target.ts'
 import { dialect } from './dialect.ts'
-import { allowPolicies, defaultDeny, peerAuthentication, ROOT_NAMESPACE, yamlOf } from './resources.ts'
+import { allowPolicies, defaultDeny, peerAuthentication, ROOT_NAMESPACE } from './resources.ts'
 
 /**
  * Renders permissions as Istio resources in the order in which they are safe to apply: what is allowed, then mutual
  * TLS, then the default. With callees in several clusters, each cluster has a directory of its own.
  */
-export function render(permissions: readonly Permission[]): Rendered {
+export function render(permissions: readonly Permission[], window: Window): Rendered {
   const { callees, loss } = grantsOf(permissions, dialect)
   const clusters = new Set(callees.map(({ callee }) => callee.cluster))
   const names = fileNames(callees.map(({ callee }) => callee))
   const files = new Map<string, PolicyFile>()
-  for (const { callee, grants } of callees) {
+  for (const entry of callees) {
+    const { callee, grants } = entry
     const directory = clusters.size > 1 ? `${kubernetesName(callee.cluster)}/` : ''
     const clustered = clusters.size > 1 || callee.cluster !== ''
     const { file, workload } = names.get(callee) ?? { file: '', workload: '' }
-    const add = (path: string, documents: unknown[]): void => {
+    const add = (path: string, documents: unknown[], comment: string[] = []): void => {
       const full = `${directory}${path}`
-      if (documents.length > 0) files.set(full, { path: full, content: yamlOf(documents) })
+      if (documents.length > 0) files.set(full, { path: full, content: yamlOf(documents, comment) })
     }
-    add(`1-allow/${file}.yaml`, allowPolicies(callee, `cinch-allow-${workload}`, rulesOf(grants), clustered))
+    const policies = allowPolicies(callee, `cinch-allow-${workload}`, rulesOf(grants), clustered)
+    add(`1-allow/${file}.yaml`, policies, evidenceLines(entry, window))
     add(`2-mtls/${file}.yaml`, [peerAuthentication(callee, `cinch-mtls-${workload}`, clustered)])
     // There, "allow nothing" would be said to the whole mesh; the callee's own ALLOW policy closes it as well.
     if (callee.namespace === ROOT_NAMESPACE) continue

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml'
 import type { Callee } from '../../../services/model/permission.ts'
 import { digest } from '../../grants/names.ts'
 import type { GrantProduct, Rule } from '../../grants/rules.ts'
@@ -55,12 +54,6 @@ export function defaultDeny(callee: Callee, clustered: boolean): unknown {
     metadata: metadataOf('cinch-default-deny', callee, clustered),
     spec: {},
   }
-}
-
-/** YAML for people to review: one value a line, long ones not folded, nothing shared by anchors. */
-export function yamlOf(documents: unknown[]): string {
-  const options = { lineWidth: 0, aliasDuplicateObjects: false } as const
-  return documents.map((document) => stringify(document, options)).join('---\n')
 }
 
 function splitLongRule(rule: Rule): Rule[] {

@@ -1,0 +1,45 @@
+import type { Permission } from '../../services/model/permission.ts'
+import type { CalleeGrants } from './grants.ts'
+import { calleeName } from './loss.ts'
+
+/** Half-open, ISO 8601, UTC. */
+export interface Window {
+  since: string
+  until: string
+}
+
+/**
+ * What a callee's file stands on, in lines for its head: the window, then each caller with its evidence. Names are chosen
+ * by whoever sends telemetry: they are quoted, and nothing in them can end a line, in YAML 1.1 either.
+ */
+export function evidenceLines({ callee, permissions, grants }: CalleeGrants, window: Window): string[] {
+  const byCaller = Map.groupBy(permissions, ({ caller }) => caller.principal)
+  const callers = [...grants.keys()].sort().map((principal) => {
+    const own = byCaller.get(principal) ?? []
+    return `${quoted(principal)}: ${evidenceOf(own)}`
+  })
+  return [`${quoted(calleeName(callee))}, observed from ${window.since} to ${window.until}`, ...callers]
+}
+
+function evidenceOf(permissions: readonly Permission[]): string {
+  const evidence = permissions.map((permission) => permission.evidence)
+  const requests = evidence.reduce((sum, one) => sum + one.requests, 0)
+  const days = Math.max(...evidence.map((one) => one.days))
+  const first = evidence.map(({ first_seen }) => first_seen).sort()[0] ?? ''
+  const last =
+    evidence
+      .map(({ last_seen }) => last_seen)
+      .sort()
+      .at(-1) ?? ''
+  const strength = [...new Set(evidence.map((one) => one.strength))].sort().join(', ')
+  const named = permissions.some(({ caller }) => caller.basis === 'assumed') ? ', named by a rule' : ''
+  return `${requests} requests on ${days} days, ${first} to ${last}, identity ${strength}${named}`
+}
+
+function quoted(text: string): string {
+  const safe = JSON.stringify(text).replace(
+    /[^\x20-\x7e]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return /^"[\w./:-]+"$/.test(safe) ? safe.slice(1, -1) : safe
+}

@@ -1,0 +1,129 @@
+import { fail, field, type Reader } from '../fields.ts'
+import type { ReplayRequest } from '../request.ts'
+import type { Tri } from '../tri.ts'
+import { ALWAYS, about, allOf, anyOf, type Check, none, untold } from './checks.ts'
+import { readHeader } from './header.ts'
+import { isTrue, items, message, oneOf, typedConfig } from './proto.ts'
+import { onPath, urlPath } from './read-permission.ts'
+import { matchesString, readStringMatcher, type StringPattern } from './strings.ts'
+
+const FIELDS = [
+  'and_ids',
+  'or_ids',
+  'any',
+  'authenticated',
+  'source_ip',
+  'direct_remote_ip',
+  'remote_ip',
+  'header',
+  'url_path',
+  'metadata',
+  'filter_state',
+  'not_id',
+  'sourced_metadata',
+  'custom',
+]
+
+const UNTOLD: Record<string, string> = {
+  source_ip: "the caller's address",
+  direct_remote_ip: "the caller's address",
+  remote_ip: "the caller's address",
+  metadata: 'metadata of other filters',
+  sourced_metadata: 'metadata of other filters',
+  filter_state: 'the state of other filters',
+}
+
+/** A principal; `only` is the one identity that can match, where there is one. */
+export interface Principal {
+  check: Check
+  only: string | null
+}
+
+/** envoy.config.rbac.v3.Principal. */
+export function readPrincipal(value: unknown, reader: Reader): Principal {
+  const [name, inner] = oneOf(value, reader, FIELDS)
+  const at = field(reader, name)
+  if (name === 'authenticated') return readAuthenticated(inner, at)
+  if (name === 'custom') return readCustom(inner, at)
+  return { check: readOther(name, inner, at), only: null }
+}
+
+function readOther(name: string, inner: unknown, at: Reader): Check {
+  const checks = (): Check[] =>
+    items(message(inner, at, ['ids'])['ids'], at, (item, one) => readPrincipal(item, one).check)
+  switch (name) {
+    case 'any':
+      isTrue(inner, at)
+      return ALWAYS
+    case 'and_ids':
+      return allOf(checks())
+    case 'or_ids':
+      return anyOf(checks())
+    case 'not_id':
+      return none(readPrincipal(inner, at).check)
+    case 'header':
+      return readHeader(inner, at)
+    case 'url_path':
+      return about('the path', onPath(urlPath(inner, at).match))
+    default:
+      return untold(UNTOLD[name] ?? name)
+  }
+}
+
+const WHO = "the caller's principal"
+const SCHEME = 'spiffe://'
+
+// Any URI of the certificate, then any DNS name, then its subject, which may be empty (AuthenticatedMatcher, matchers.cc).
+function readAuthenticated(value: unknown, reader: Reader): Principal {
+  const { principal_name: name } = message(value, reader, ['principal_name'])
+  if (name === undefined) {
+    // Any connection with TLS, with a certificate or without.
+    return { check: about(WHO, ({ mutualTls }) => (mutualTls === 'yes' ? 'yes' : 'unknown')), only: null }
+  }
+  const pattern = readStringMatcher(name, field(reader, 'principal_name'))
+  const only = exactIdentity(pattern)
+  const uri = byUri(pattern, matchesString(pattern, '') === 'no' ? 'no' : 'unknown')
+  if (beginsAsUri(pattern)) return { check: about(WHO, uri), only }
+  return {
+    check: about("other names of the caller's certificate", (one) => (uri(one) === 'yes' ? 'yes' : 'unknown')),
+    only,
+  }
+}
+
+// Neither a DNS name nor a subject begins so.
+function beginsAsUri(pattern: StringPattern): boolean {
+  if (pattern.is === 'exact' || pattern.is === 'prefix') return pattern.text.startsWith(SCHEME)
+  const places = pattern.is === 'regex' ? (pattern.sequence ?? []) : []
+  return [...SCHEME].every((letter, at) => places[at]?.literal === letter && places[at].least === 1 && !places[at].many)
+}
+
+function byUri(pattern: StringPattern, anonymous: Tri): (request: ReplayRequest) => Tri {
+  return ({ caller }) => {
+    if (caller.is === 'none') return anonymous
+    return caller.is === 'unknown' ? 'unknown' : matchesString(pattern, SCHEME + caller.principal)
+  }
+}
+
+function exactIdentity(pattern: StringPattern): string | null {
+  const exact = pattern.is === 'exact' && !pattern.ignoreCase && pattern.text.startsWith(SCHEME)
+  return exact ? pattern.text.slice(SCHEME.length) : null
+}
+
+function readCustom(value: unknown, reader: Reader): Principal {
+  const { typed_config: config } = message(value, reader, ['name', 'typed_config'])
+  const known = typedConfig(config, 'envoy.extensions.rbac.principals.mtls_authenticated.v3.Config')
+  if (!known) return { check: untold("an extension's answer"), only: null }
+  const at = field(reader, 'typed_config')
+  const { san_matcher: san, any_validated_client_certificate: any } = message(known, at, [
+    'san_matcher',
+    'any_validated_client_certificate',
+  ])
+  if (san === undefined) {
+    if (any !== true) fail(at, 'needs san_matcher or any_validated_client_certificate')
+    return { check: about(WHO, ({ mutualTls }) => mutualTls), only: null }
+  }
+  const { san_type: type, matcher } = message(san, field(at, 'san_matcher'), ['san_type', 'matcher', 'oid'])
+  const pattern = readStringMatcher(matcher, field(at, 'matcher'))
+  if (type !== 'URI' && type !== 3) return { check: untold("other names of the caller's certificate"), only: null }
+  return { check: about(WHO, byUri(pattern, 'no')), only: exactIdentity(pattern) }
+}

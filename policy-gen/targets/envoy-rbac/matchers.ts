@@ -1,0 +1,71 @@
+import { type PathPattern, prefixOf } from '../../grants/pattern.ts'
+import type { GrantProduct } from '../../grants/rules.ts'
+import { TEMPLATE_VALUE } from '../../template-characters.ts'
+
+/** A node of Envoy's permission or principal tree (envoy.config.rbac.v3). */
+export type Matcher = Record<string, unknown>
+
+const ANY: Matcher = { any: true }
+const TYPE = 'type.googleapis.com/envoy.extensions'
+/** One value of a parameter, as in Envoy's own templates. */
+const VALUE = TEMPLATE_VALUE.source.slice(1, -1)
+/** What Envoy takes as a template's literal: RFC 3986's pchar without `*`, which is an operator. */
+const TEMPLATE_LITERAL = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/
+
+/** What one entry of a rule grants: every list that it has must match, and of each list one. */
+export function permissionOf({ ports, methods, paths, notPaths }: GrantProduct): Matcher {
+  const rules = [
+    ...anyOf(ports.map((port) => ({ destination_port: port }))),
+    ...anyOf(methods.map((method) => ({ header: { name: ':method', string_match: { exact: method } } }))),
+    ...anyOf(paths.map(pathMatcher)),
+    ...anyOf(notPaths.map(pathMatcher)).map((rule) => ({ not_rule: rule })),
+  ]
+  const [only = ANY] = rules
+  return rules.length > 1 ? { and_rules: { rules } } : only
+}
+
+/** A caller by the URI of its verified certificate; `authenticated` would also look at DNS names and the subject. */
+export function principalOf(principal: string): Matcher {
+  return {
+    custom: {
+      name: 'envoy.rbac.principals.mtls_authenticated',
+      typed_config: {
+        '@type': `${TYPE}.rbac.principals.mtls_authenticated.v3.Config`,
+        san_matcher: { san_type: 'URI', matcher: { exact: `spiffe://${principal}` } },
+      },
+    },
+  }
+}
+
+function anyOf(rules: Matcher[]): Matcher[] {
+  return rules.length > 1 ? [{ or_rules: { rules } }] : rules
+}
+
+/** True for a pattern that Envoy's path templates can say; others with a parameter become a regular expression. */
+export function isTemplate(pattern: PathPattern): boolean {
+  if (!pattern.includes('{*}')) return false
+  const segments = pattern.slice(1).split('/')
+  return segments.every(
+    (text, at) => text === '{*}' || TEMPLATE_LITERAL.test(text) || (text === '' && at === segments.length - 1),
+  )
+}
+
+function pathMatcher(pattern: PathPattern): Matcher {
+  if (isTemplate(pattern)) {
+    const path_template = pattern.replaceAll('{*}', '*')
+    return {
+      uri_template: {
+        name: 'envoy.path.match.uri_template.uri_template_matcher',
+        typed_config: { '@type': `${TYPE}.path.match.uri_template.v3.UriTemplateMatchConfig`, path_template },
+      },
+    }
+  }
+  if (pattern.endsWith('/{**}')) return { url_path: { path: { prefix: prefixOf(pattern) } } }
+  if (!pattern.includes('{*}')) return { url_path: { path: { exact: pattern } } }
+  const regex = pattern.split('{*}').map(escapeRe2).join(VALUE)
+  return { url_path: { path: { safe_regex: { regex } } } }
+}
+
+function escapeRe2(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+}

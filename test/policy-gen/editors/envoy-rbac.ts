@@ -1,0 +1,77 @@
+import { parseAllDocuments, stringify } from 'yaml'
+import type { EditableRule, Editor } from './editor.ts'
+
+type Node = Record<string, unknown>
+interface Policy {
+  permissions: Node[]
+  principals: { custom: { typed_config: { san_matcher: { matcher: { exact: string } } } } }[]
+}
+interface Part {
+  proxies?: { namespace: string; selector: { app: string } }
+  typed_config?: { rules: { policies: Record<string, Policy> } }
+}
+
+/** Rendered filters for HTTP, as the shared cases have them: ports, methods, and paths that are exact or templates. */
+export const envoyRbac: Editor = {
+  allows: ({ path }) => path.startsWith('2-enforce/'),
+  open({ content }) {
+    const parts = parseAllDocuments(content).map((document) => document.toJS() as Part)
+    const callee = `${parts[0]?.proxies?.namespace}/${parts[0]?.proxies?.selector.app}`
+    const policies = parts.flatMap(({ typed_config: config }) => Object.values(config?.rules.policies ?? {}))
+    const rules = policies.map((policy) => ({
+      callee,
+      principals: policy.principals.map((one) => exactOf(one).slice('spiffe://'.length)),
+      entries: policy.permissions.map(entryOf),
+      policy,
+    }))
+    const save = () => {
+      for (const { policy, principals, entries } of rules) {
+        const [model] = policy.principals
+        policy.principals = principals.map((principal) => {
+          const one = structuredClone(model as Policy['principals'][number])
+          one.custom.typed_config.san_matcher.matcher.exact = `spiffe://${principal}`
+          return one
+        })
+        policy.permissions = entries.map(permissionOf)
+      }
+      return parts.map((part) => stringify(part)).join('---\n')
+    }
+    return { rules, save }
+  },
+}
+
+function exactOf({ custom }: Policy['principals'][number]): string {
+  return custom.typed_config.san_matcher.matcher.exact
+}
+
+function entryOf(permission: Node): EditableRule['entries'][number] {
+  const entry: EditableRule['entries'][number] = { ports: [], methods: [], paths: [] }
+  const set = permission['and_rules'] as { rules: Node[] }
+  for (const rule of set.rules) {
+    const list = (rule['or_rules'] as { rules: Node[] } | undefined)?.rules ?? [rule]
+    for (const one of list) {
+      const text = JSON.stringify(one)
+      if ('destination_port' in one) entry.ports.push(String(one['destination_port']))
+      else if ('header' in one) entry.methods.push(/"exact":"(.*)"/.exec(text)?.[1] ?? '')
+      else entry.paths.push(/"(?:exact|path_template)":"(.*?)"/.exec(text)?.[1]?.replaceAll('*', '{*}') ?? '')
+    }
+  }
+  return entry
+}
+
+function permissionOf({ ports, methods, paths }: EditableRule['entries'][number]): Node {
+  const any = (rules: Node[]) => ({ or_rules: { rules } })
+  const rules = [
+    any(ports.map((port) => ({ destination_port: Number(port) }))),
+    any(methods.map((method) => ({ header: { name: ':method', string_match: { exact: method } } }))),
+    any(paths.map(pathOf)),
+  ]
+  return { and_rules: { rules } }
+}
+
+function pathOf(path: string): Node {
+  if (!path.includes('{*}')) return { url_path: { path: { exact: path } } }
+  const type = 'type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig'
+  const typed_config = { '@type': type, path_template: path.replaceAll('{*}', '*') }
+  return { uri_template: { name: 'envoy.path.match.uri_template.uri_template_matcher', typed_config } }
+}
