@@ -70,9 +70,13 @@ export function calleeConfig(setup: {
   callee: Callee
   certificate: WorkloadCertificate
   rbac: HttpFilter[]
+  /** Filters for connections, before HTTP is read. */
+  connections?: HttpFilter[]
+  /** Whether TLS sessions may be taken up again, which is Envoy's default. */
+  resumesSessions?: boolean
   logs: LogPaths
 }): Bootstrap {
-  const { callee, certificate, rbac, logs } = setup
+  const { callee, certificate, rbac, connections = [], resumesSessions = true, logs } = setup
   const listeners = callee.ports.map(({ workloadPort }) => {
     const cluster = inboundCluster(workloadPort)
     const virtualHosts = [{ name: `inbound|http|${workloadPort}`, domains: ['*'], routes: [defaultRoute(cluster)] }]
@@ -93,7 +97,9 @@ export function calleeConfig(setup: {
           typed_config: { '@type': `${TYPE}.filters.listener.tls_inspector.v3.TlsInspector` },
         },
       ],
-      filter_chains: [{ filters: [manager], transport_socket: downstreamTls(certificate) }],
+      filter_chains: [
+        { filters: [...connections, manager], transport_socket: downstreamTls(certificate, resumesSessions) },
+      ],
     }
   })
   const clusters = callee.ports.map(({ workloadPort }) => ({
@@ -201,13 +207,17 @@ function upstreamTls(certificate: WorkloadCertificate, peerPrincipal: string, na
   }
 }
 
-function downstreamTls(certificate: WorkloadCertificate) {
+function downstreamTls(certificate: WorkloadCertificate, resumesSessions: boolean) {
   const common = tlsContext(certificate, { prefix: 'spiffe://cluster.local/' })
   return {
     name: 'envoy.transport_sockets.tls',
     typed_config: {
       '@type': `${TYPE}.transport_sockets.tls.v3.DownstreamTlsContext`,
       require_client_certificate: true,
+      ...(!resumesSessions && {
+        disable_stateless_session_resumption: true,
+        disable_stateful_session_resumption: true,
+      }),
       common_tls_context: { ...common, alpn_protocols: ['istio-http/1.1', 'http/1.1'] },
     },
   }

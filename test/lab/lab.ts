@@ -48,6 +48,9 @@ export interface LabCaller {
   podAddress: string
 }
 
+/** What else can be asked of the callee's proxy; see `calleeConfig`. */
+type CalleeExtras = Pick<Parameters<typeof calleeConfig>[0], 'connections' | 'resumesSessions'>
+
 export interface Lab {
   callers: LabCaller[]
   callee: Callee
@@ -55,7 +58,7 @@ export interface Lab {
   logs: { callee: LogPaths; callers: Record<string, LogPaths> }
   request(request: LabRequest): Promise<LabResponse>
   /** Replaces what the callee enforces (its Envoy restarts on the same address; logs go on in the same files). */
-  enforce(rbac: HttpFilter[]): Promise<void>
+  enforce(rbac: HttpFilter[], more?: CalleeExtras): Promise<void>
   stop(): Promise<void>
 }
 
@@ -100,8 +103,8 @@ async function assemble(
 
   const certificate = await issue(callee.principal)
   const logs = { callee: logPaths(dir, 'callee'), callers: {} as Record<string, LogPaths> }
-  const startCallee = (rbac: HttpFilter[]) =>
-    startEnvoy(binary, dir, 'callee', calleeConfig({ callee, certificate, rbac, logs: logs.callee }))
+  const startCallee = (rbac: HttpFilter[], more: CalleeExtras = {}) =>
+    startEnvoy(binary, dir, 'callee', calleeConfig({ callee, certificate, rbac, ...more, logs: logs.callee }))
   let calleeEnvoy = await startCallee(options.rbac ?? [])
   started.push(() => calleeEnvoy.stop())
 
@@ -120,9 +123,9 @@ async function assemble(
     callee,
     logs,
     request: (request) => send(agent, routeOf(callers, callee, request), request),
-    enforce: async (rbac) => {
+    enforce: async (rbac, more) => {
       await calleeEnvoy.stop()
-      calleeEnvoy = await startCallee(rbac)
+      calleeEnvoy = await startCallee(rbac, more)
     },
     stop,
   }

@@ -1,4 +1,5 @@
 import { normalPath } from '../../policy-gen/normal-path.ts'
+import type { PolicyText } from '../../policy-gen/replay/documents.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
 import type { Inventory } from '../../services/model/inventory.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
@@ -49,10 +50,15 @@ export function observationOf(request: LabRequest, callee: Callee, asSent = fals
 }
 
 /** Replay's verdict on each of the operations, in their order. */
-export function verdicts(yaml: string, operations: readonly ObservedOperation[], inventory: Inventory): Decision[] {
+export function verdicts(
+  policies: string | readonly PolicyText[],
+  operations: readonly ObservedOperation[],
+  inventory: Inventory,
+): Decision[] {
+  const files = typeof policies === 'string' ? [{ path: 'policies.yaml', content: policies }] : policies
   // The time tells them apart in the result, which groups by verdict.
   const marked = operations.map((operation, at) => ({ ...operation, firstSeen: `#${at}` }))
-  const result = replay([{ path: 'policies.yaml', content: yaml }], marked, { inventory, window: WINDOW })
+  const result = replay(files, marked, { inventory, window: WINDOW })
   const seen = (calls: typeof result.uncertain) => new Set(calls.map(({ first_seen }) => first_seen))
   const [denied, uncertain] = [seen(result.newly_denied), seen(result.uncertain)]
   return marked.map(({ firstSeen }) =>

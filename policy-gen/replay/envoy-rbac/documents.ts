@@ -1,6 +1,7 @@
 import { PolicyError } from '../../errors.ts'
 import type { IgnoredDocument, PolicyDocument } from '../documents.ts'
 import {
+  fail,
   field,
   isRecord,
   optionalList,
@@ -24,6 +25,8 @@ export interface Proxies {
   workloads: string[] | undefined
   /** The listeners, by the workload's port; none for all. */
   ports: ReadonlySet<number>
+  /** Whether the listeners' TLS takes sessions up again, which is the default. */
+  resumesSessions: boolean
 }
 
 export interface Filter {
@@ -90,7 +93,7 @@ export function readFilters(documents: readonly PolicyDocument[]): { filters: Fi
     if (!proxies) {
       throw new PolicyError('bad_policy', 'has a filter before any document "proxies: {namespace, selector}"', file)
     }
-    filters.push({ proxies, ...readFilter(document, ignored) })
+    filters.push({ proxies, ...readFilter(document, proxies, ignored) })
   }
   return { filters, ignored }
 }
@@ -99,8 +102,16 @@ function readProxies({ file, value }: PolicyDocument): Proxies {
   const reader: Reader = { file, at: 'proxies' }
   optionalRecord(value, reader, ['proxies'])
   const head =
-    optionalRecord(value['proxies'], reader, ['cluster', 'namespace', 'selector', 'workloads', 'ports']) ?? {}
-  const { cluster, namespace, selector, workloads, ports } = head
+    optionalRecord(value['proxies'], reader, [
+      'cluster',
+      'namespace',
+      'selector',
+      'workloads',
+      'ports',
+      'resumes_sessions',
+    ]) ?? {}
+  const { cluster, namespace, selector, workloads, ports, resumes_sessions: resumes = true } = head
+  if (typeof resumes !== 'boolean') fail(field(reader, 'resumes_sessions'), 'must be true or false')
   const numbers = optionalList(ports, field(reader, 'ports'), PORTS_MAX) ?? []
   return {
     cluster: cluster === undefined ? undefined : requiredString(cluster, field(reader, 'cluster')),
@@ -108,10 +119,11 @@ function readProxies({ file, value }: PolicyDocument): Proxies {
     selector: selector === undefined ? undefined : stringMap(selector, field(reader, 'selector')),
     workloads: workloads === undefined ? undefined : strings(workloads, field(reader, 'workloads')),
     ports: new Set(numbers.map((port) => integer(port, field(reader, 'ports'), 65_535))),
+    resumesSessions: resumes,
   }
 }
 
-function readFilter(document: PolicyDocument, ignored: IgnoredDocument[]): Omit<Filter, 'proxies'> {
+function readFilter(document: PolicyDocument, proxies: Proxies, ignored: IgnoredDocument[]): Omit<Filter, 'proxies'> {
   const { file, value } = document
   const sees = typeOf(document) ?? 'http'
   const { name: written, typed_config: config } = message(value, { file, at: 'a filter' }, [
@@ -127,7 +139,7 @@ function readFilter(document: PolicyDocument, ignored: IgnoredDocument[]): Omit<
     ignored.push({ file, kind: String(type), name: `${name} ${part}`, reason })
   }
   if (filter['shadow_rules'] !== undefined) {
-    readRbac(filter['shadow_rules'], field(reader, 'shadow_rules'))
+    readRbac(filter['shadow_rules'], proxies, field(reader, 'shadow_rules'))
     ignore('shadow_rules', 'they are counted and logged, not enforced')
   }
   if (filter['shadow_matcher'] !== undefined) ignore('shadow_matcher', 'it is counted and logged, not enforced')
@@ -138,5 +150,5 @@ function readFilter(document: PolicyDocument, ignored: IgnoredDocument[]): Omit<
   // No rules are no enforcement; rules without a policy deny everything.
   const { rules } = filter
   const unenforced: Engine = () => ({ allowed: 'yes', reason: `${name} has no rules to enforce` })
-  return { sees, decide: rules === undefined ? unenforced : readRbac(rules, reader) }
+  return { sees, decide: rules === undefined ? unenforced : readRbac(rules, proxies, reader) }
 }

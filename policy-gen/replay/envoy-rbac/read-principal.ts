@@ -39,18 +39,23 @@ export interface Principal {
   only: string | null
 }
 
+/** Of the listener's TLS, what principals depend on. */
+export interface Tls {
+  resumesSessions: boolean
+}
+
 /** envoy.config.rbac.v3.Principal. */
-export function readPrincipal(value: unknown, reader: Reader): Principal {
+export function readPrincipal(value: unknown, tls: Tls, reader: Reader): Principal {
   const [name, inner] = oneOf(value, reader, FIELDS)
   const at = field(reader, name)
   if (name === 'authenticated') return readAuthenticated(inner, at)
-  if (name === 'custom') return readCustom(inner, at)
-  return { check: readOther(name, inner, at), only: null }
+  if (name === 'custom') return readCustom(inner, tls, at)
+  return { check: readOther(name, inner, tls, at), only: null }
 }
 
-function readOther(name: string, inner: unknown, at: Reader): Check {
+function readOther(name: string, inner: unknown, tls: Tls, at: Reader): Check {
   const checks = (): Check[] =>
-    items(message(inner, at, ['ids'])['ids'], at, (item, one) => readPrincipal(item, one).check)
+    items(message(inner, at, ['ids'])['ids'], at, (item, one) => readPrincipal(item, tls, one).check)
   switch (name) {
     case 'any':
       isTrue(inner, at)
@@ -60,7 +65,7 @@ function readOther(name: string, inner: unknown, at: Reader): Check {
     case 'or_ids':
       return anyOf(checks())
     case 'not_id':
-      return none(readPrincipal(inner, at).check)
+      return none(readPrincipal(inner, tls, at).check)
     case 'header':
       return readHeader(inner, at)
     case 'url_path':
@@ -109,7 +114,8 @@ function exactIdentity(pattern: StringPattern): string | null {
   return exact ? pattern.text.slice(SCHEME.length) : null
 }
 
-function readCustom(value: unknown, reader: Reader): Principal {
+// The verification is not kept with a session: on a resumed one nobody matches (Envoy's issue 42668).
+function readCustom(value: unknown, { resumesSessions }: Tls, reader: Reader): Principal {
   const { typed_config: config } = message(value, reader, ['name', 'typed_config'])
   const known = typedConfig(config, 'envoy.extensions.rbac.principals.mtls_authenticated.v3.Config')
   if (!known) return { check: untold("an extension's answer"), only: null }
@@ -120,10 +126,21 @@ function readCustom(value: unknown, reader: Reader): Principal {
   ])
   if (san === undefined) {
     if (any !== true) fail(at, 'needs san_matcher or any_validated_client_certificate')
-    return { check: about(WHO, ({ mutualTls }) => mutualTls), only: null }
+    return {
+      check: resumed(
+        about(WHO, ({ mutualTls }) => mutualTls),
+        resumesSessions,
+      ),
+      only: null,
+    }
   }
   const { san_type: type, matcher } = message(san, field(at, 'san_matcher'), ['san_type', 'matcher', 'oid'])
   const pattern = readStringMatcher(matcher, field(at, 'matcher'))
   if (type !== 'URI' && type !== 3) return { check: untold("other names of the caller's certificate"), only: null }
-  return { check: about(WHO, byUri(pattern, 'no')), only: exactIdentity(pattern) }
+  return { check: resumed(about(WHO, byUri(pattern, 'no')), resumesSessions), only: exactIdentity(pattern) }
+}
+
+function resumed(check: Check, may: boolean): Check {
+  if (!may) return check
+  return allOf([check, untold('whether TLS sessions are resumed, on which mtls_authenticated matches nobody')])
 }

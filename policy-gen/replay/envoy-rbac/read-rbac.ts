@@ -5,7 +5,7 @@ import { all, type Tri } from '../tri.ts'
 import { anyOf, type Check, untold } from './checks.ts'
 import { items, message } from './proto.ts'
 import { readPermission } from './read-permission.ts'
-import { readPrincipal } from './read-principal.ts'
+import { readPrincipal, type Tls } from './read-principal.ts'
 
 /** envoy.config.rbac.v3.RBAC, compiled. */
 export type Engine = (request: ReplayRequest) => Verdict
@@ -20,7 +20,7 @@ interface Policy {
 const ACTIONS = ['ALLOW', 'DENY', 'LOG'] as const
 
 /** Reads the rules of a filter. Present and empty they deny everything, since no policy matches. */
-export function readRbac(value: unknown, reader: Reader): Engine {
+export function readRbac(value: unknown, tls: Tls, reader: Reader): Engine {
   const rbac = message(value, reader, ['action', 'policies', 'audit_logging_options'])
   const { action: written = 'ALLOW', policies: listed = {} } = rbac
   const action = ACTIONS.find((candidate, number) => candidate === written || number === written)
@@ -29,16 +29,16 @@ export function readRbac(value: unknown, reader: Reader): Engine {
   // Envoy goes through a sorted map: the first that matches is the one that logs name.
   const policies = Object.entries(listed)
     .sort(([left], [right]) => Buffer.compare(Buffer.from(left), Buffer.from(right)))
-    .map(([name, policy]) => readPolicy(name, policy, field(reader, `policies.${name}`)))
+    .map(([name, policy]) => readPolicy(name, policy, tls, field(reader, `policies.${name}`)))
   const policiesFor = byCaller(policies)
   if (action === 'LOG') return () => ({ allowed: 'yes', reason: `${reader.at} only logs` })
   return (request) => decide(action, policiesFor(request.caller), request, reader.at)
 }
 
-function readPolicy(name: string, value: unknown, reader: Reader): Policy {
+function readPolicy(name: string, value: unknown, tls: Tls, reader: Reader): Policy {
   const policy = message(value, reader, ['permissions', 'principals', 'condition', 'checked_condition', 'cel_config'])
   const permissions = items(policy['permissions'], field(reader, 'permissions'), readPermission)
-  const principals = items(policy['principals'], field(reader, 'principals'), readPrincipal)
+  const principals = items(policy['principals'], field(reader, 'principals'), (one, at) => readPrincipal(one, tls, at))
   const conditional = ['condition', 'checked_condition'].some((key) => policy[key] !== undefined)
   const checks = [anyOf(permissions), anyOf(principals.map(({ check }) => check))]
   if (conditional) checks.push(untold('a condition in CEL'))

@@ -4,7 +4,7 @@ import type { EditableRule, Editor } from './editor.ts'
 type Node = Record<string, unknown>
 interface Policy {
   permissions: Node[]
-  principals: { custom: { typed_config: { san_matcher: { matcher: { exact: string } } } } }[]
+  principals: { authenticated: { principal_name: { exact: string } } }[]
 }
 interface Part {
   proxies?: { namespace: string; selector: { app: string } }
@@ -20,28 +20,21 @@ export const envoyRbac: Editor = {
     const policies = parts.flatMap(({ typed_config: config }) => Object.values(config?.rules.policies ?? {}))
     const rules = policies.map((policy) => ({
       callee,
-      principals: policy.principals.map((one) => exactOf(one).slice('spiffe://'.length)),
+      principals: policy.principals.map((one) => one.authenticated.principal_name.exact.slice('spiffe://'.length)),
       entries: policy.permissions.map(entryOf),
       policy,
     }))
     const save = () => {
       for (const { policy, principals, entries } of rules) {
-        const [model] = policy.principals
-        policy.principals = principals.map((principal) => {
-          const one = structuredClone(model as Policy['principals'][number])
-          one.custom.typed_config.san_matcher.matcher.exact = `spiffe://${principal}`
-          return one
-        })
+        policy.principals = principals.map((principal) => ({
+          authenticated: { principal_name: { exact: `spiffe://${principal}` } },
+        }))
         policy.permissions = entries.map(permissionOf)
       }
       return parts.map((part) => stringify(part)).join('---\n')
     }
     return { rules, save }
   },
-}
-
-function exactOf({ custom }: Policy['principals'][number]): string {
-  return custom.typed_config.san_matcher.matcher.exact
 }
 
 function entryOf(permission: Node): EditableRule['entries'][number] {
