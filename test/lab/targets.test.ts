@@ -21,7 +21,7 @@ const NORMAL = 420
 /** Of which some 500 are refused by a proxy before any decision. */
 const ATTEMPTS = 11_000
 const DECIDED_MIN = 10_000
-const HAND_WRITTEN = 10
+const HAND_WRITTEN = 16
 const ATTEMPTS_PER_FILE = 250
 /** Names beside those of the callers that have habits: a stranger, and two that are almost theirs. */
 const STRANGERS = [

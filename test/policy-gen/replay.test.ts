@@ -39,7 +39,9 @@ function verdictOf(result: ReplayResult): string {
   return result.newly_denied.length > 0 ? 'denied' : 'uncertain'
 }
 
-for (const testCase of readCases<ReplayCase[]>('replay.yaml')) {
+const FILES = ['replay.yaml', 'replay-envoy-rbac.yaml']
+
+for (const testCase of FILES.flatMap((name) => readCases<ReplayCase[]>(name))) {
   describe(testCase.name, () => {
     for (const { operation: short, is, why } of testCase.expect) {
       it(`${JSON.stringify(short)} is ${is}`, () => {
@@ -67,7 +69,8 @@ describe('what the files hold', () => {
     stringify({ apiVersion: 'security.istio.io/v1', kind, metadata: { name, namespace: 'shop' }, spec })
   const context = { inventory: EMPTY_INVENTORY, window: WINDOW }
 
-  for (const testCase of readCases<InvalidCase[]>('invalid-policies.yaml')) {
+  const invalid = ['invalid-policies.yaml', 'invalid-envoy-rbac.yaml'].flatMap((name) => readCases<InvalidCase[]>(name))
+  for (const testCase of invalid) {
     it(`refuses ${testCase.name}`, () => {
       const content = testCase.content ?? nothing('bad', testCase.kind, testCase.spec)
       const run = () => replay([{ path: 'dir/bad.yaml', content }], [], context)

@@ -37,16 +37,23 @@ export const envoyRbac: Editor = {
   },
 }
 
+interface Leaf {
+  destination_port?: number
+  header?: { string_match: { exact: string } }
+  url_path?: { path: { exact: string } }
+  uri_template?: { typed_config: { path_template: string } }
+}
+
 function entryOf(permission: Node): EditableRule['entries'][number] {
   const entry: EditableRule['entries'][number] = { ports: [], methods: [], paths: [] }
   const set = permission['and_rules'] as { rules: Node[] }
   for (const rule of set.rules) {
-    const list = (rule['or_rules'] as { rules: Node[] } | undefined)?.rules ?? [rule]
-    for (const one of list) {
-      const text = JSON.stringify(one)
-      if ('destination_port' in one) entry.ports.push(String(one['destination_port']))
-      else if ('header' in one) entry.methods.push(/"exact":"(.*)"/.exec(text)?.[1] ?? '')
-      else entry.paths.push(/"(?:exact|path_template)":"(.*?)"/.exec(text)?.[1]?.replaceAll('*', '{*}') ?? '')
+    const list = ((rule['or_rules'] as { rules: Node[] } | undefined)?.rules ?? [rule]) as Leaf[]
+    for (const leaf of list) {
+      if (leaf.destination_port) entry.ports.push(String(leaf.destination_port))
+      else if (leaf.header) entry.methods.push(leaf.header.string_match.exact)
+      else if (leaf.url_path) entry.paths.push(leaf.url_path.path.exact)
+      else entry.paths.push(leaf.uri_template?.typed_config.path_template.replaceAll('*', '{*}') ?? '')
     }
   }
   return entry
