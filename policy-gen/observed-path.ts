@@ -20,7 +20,7 @@ export const SEGMENT_TYPES = ['int', 'uuid', 'hex', 'date'] as const
 export type SegmentType = (typeof SEGMENT_TYPES)[number]
 
 /** Where a collector cut a session's id: `;jsessionid=` was sent with a value, so it is no text that a proxy compares. */
-const CUT_SECRET = /(?<=;[a-z_-]*(?:sess|sid|token|auth)[a-z_-]*=)(?=;|$)/gi
+const CUT_SECRET = /(?<=;[a-z_-]*(?:sess|sid|token|auth)[a-z_-]*=)(?=;|$)/i
 
 /** Values that a type can have, loosely: good to rule a literal out, not to rule one in. */
 const ADMITS: Record<SegmentType, RegExp> = {
@@ -100,15 +100,15 @@ function readSegment(text: string, route: boolean, ambiguous: boolean): Segment 
   }
   // Express and Flask write `:id` and `<id>`; as a literal it would be a rule that never matches.
   if (route && /^(:[A-Za-z_]\w*|<[^<>]+>)$/.test(text)) return { kind: 'parameter' }
-  if (/[{}]/.test(text) || text.search(CUT_SECRET) >= 0) return opaque(text)
+  if (/[{}]/.test(text) || CUT_SECRET.test(text)) return opaque(text)
   return { kind: 'literal', text }
 }
 
 const OPAQUE_PARTS_MAX = 4
 
 function opaque(text: string): Segment {
-  // Marked first: a split at a place without width would miss the one at the end.
-  const parts = text.replace(CUT_SECRET, '{}').split(/\{[^{}]*\}/)
+  // `split` does not split at the end of a text, where a cut secret mostly is.
+  const parts = text.replace(new RegExp(CUT_SECRET, 'gi'), '{}').split(/\{[^{}]*\}/)
   // Braces within braces are a route's own pattern language, of which nothing is taken as known; and whoever sends the path
   // chooses the number of its parts, which a regular expression would have to try.
   if (parts.length > OPAQUE_PARTS_MAX || parts.some((part) => /[{}]/.test(part))) {

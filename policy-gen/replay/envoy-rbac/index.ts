@@ -1,7 +1,7 @@
 import type { ObservedOperation, Party } from '../../../services/model/operation.ts'
-import { type KnownLabels, labelsOf, sameName, selectedBy } from '../labels.ts'
 import type { Format, LayerContext, Verdict } from '../layer.ts'
 import type { ReplayRequest } from '../request.ts'
+import { hasLabels, type KnownLabels, labelsOf, sameName } from '../selection.ts'
 import { all, fromBoolean, some, type Tri } from '../tri.ts'
 import { type Filter, isEnvoyRbac, type Proxies, readFilters } from './documents.ts'
 
@@ -43,7 +43,7 @@ function standsBefore({ cluster, namespace, selector, workloads }: Proxies, call
   return all(
     cluster === undefined ? 'yes' : sameName(cluster, callee.cluster),
     sameName(namespace, callee.namespace),
-    selector ? selectedBy(selector, labels) : 'yes',
+    selector ? hasLabels(selector, labels) : 'yes',
     workloads ? some(workloads, (name) => sameName(name, callee.workload)) : 'yes',
   )
 }

@@ -1,7 +1,7 @@
 import type { Party } from '../../../services/model/operation.ts'
 import type { InventoryIndex } from '../../inventory-index.ts'
 import type { NamingRule } from '../../naming.ts'
-import { type KnownLabels, labelsOf, sameName, selectedBy } from '../labels.ts'
+import { hasLabels, type KnownLabels, labelsOf, sameName } from '../selection.ts'
 import { all, type Tri } from '../tri.ts'
 import { type CompiledPolicy, compilePolicy } from './compile.ts'
 import type { DocumentHead, IstioDocuments } from './documents.ts'
@@ -83,6 +83,5 @@ function appliesTo(
 ): Tri {
   const cluster = head.cluster === undefined ? 'yes' : sameName(head.cluster, callee.cluster)
   const namespace = head.namespace === ROOT_NAMESPACE ? 'yes' : sameName(head.namespace, callee.namespace)
-  const labels = selectedBy(selector ?? {}, known)
-  return all(cluster, namespace, labels)
+  return all(cluster, namespace, hasLabels(selector ?? {}, known))
 }
