@@ -157,7 +157,11 @@ describe('evidence strings are hostile', () => {
     }
     const written = files.filter(({ path }) => path.endsWith('.yaml')).flatMap(({ content }) => specStrings(content))
     expect(written.length).toBeGreaterThan(5)
-    for (const value of written) expect(/^\*|\*$/.test(value.replaceAll('{*}', '')), value).toBe(false)
+    // "*" alone is the guard's own word for any identity, and nobody else's.
+    const guards = files.filter(({ path }) => path.includes('4-guard/')).flatMap(({ content }) => specStrings(content))
+    expect(written.filter((value) => value === '*')).toEqual(guards.filter((value) => value === '*'))
+    for (const value of written.filter((one) => one !== '*'))
+      expect(/^\*|\*$/.test(value.replaceAll('{*}', '')), value).toBe(false)
     // The replay's reader is as strict as Istio's validation: it would refuse anything malformed.
     const context = { inventory: EMPTY_INVENTORY, assumed: readAssumed(files), window: WINDOW }
     const stranger = operation({ principal: 'cluster.local/ns/x/sa/stranger', to: 'shop/orders' })
@@ -234,3 +238,44 @@ function stringsIn(value: unknown): string[] {
 function specStrings(content: string): string[] {
   return parseAllDocuments(content).flatMap((document) => stringsIn((document.toJS() as { spec: unknown }).spec))
 }
+
+describe("Istio's guard of a namespace", () => {
+  const observed = [
+    operation({ from: 'shop/web' }),
+    operation({ from: 'ops/reports' }),
+    operation({ from: 'old/web', to: 'old/plain' }),
+    operation({ from: 'old/legacy', to: 'old/plain', mtls: 'no' }),
+  ]
+  const known = inventoryOf(observed)
+  const files = [
+    // Without STRICT, which refuses plaintext before any rule.
+    ...generate(observed, known, istio, { window: WINDOW }).files.filter(({ path }) => !path.startsWith('2-mtls/')),
+    ...['shop', 'old'].map((namespace) => ({
+      path: `${namespace}.yaml`,
+      content: `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: open, namespace: ${namespace}}\nspec: {rules: [{}]}\n`,
+    })),
+  ]
+  const says = (short: Parameters<typeof operation>[0]) => {
+    const { still_allowed: allowed, newly_denied } = replay(files, [operation(short)], {
+      inventory: known,
+      window: WINDOW,
+    })
+    return allowed > 0 ? 'allowed' : newly_denied[0]?.reason
+  }
+
+  it('holds when somebody allows everything', () => {
+    const guard = (rule: number) => `denied by ns[shop]-policy[cinch-guard]-rule[${rule}]`
+    expect(says({ from: 'shop/new', path: '/new' })).toBe('allowed')
+    expect(says({ from: 'ops/reports', path: '/new' })).toBe('allowed')
+    expect(says({ from: 'ops/new' })).toBe(guard(1))
+    expect(says({ from: 'ops/reports', principal: 'other.domain/ns/ops/sa/reports' })).toBe(guard(1))
+    expect(says({ from: 'ops/new', principal: 'cluster.local/workload/x' })).toBe(guard(1))
+    expect(says({ mtls: 'no' })).toBe(guard(0))
+    expect(says({ from: 'ops/new', protocol: 'tcp', method: '', path: '' })).toBe(guard(1))
+  })
+
+  it('leaves plaintext alone where it was seen', () => {
+    expect(says({ from: 'old/legacy', to: 'old/plain', mtls: 'no' })).toBe('allowed')
+    expect(says({ from: 'shop/web', to: 'old/plain' })).toBe('denied by ns[old]-policy[cinch-guard]-rule[0]')
+  })
+})

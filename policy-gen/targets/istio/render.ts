@@ -1,4 +1,4 @@
-import type { Permission } from '../../../services/model/permission.ts'
+import type { Callee, Permission } from '../../../services/model/permission.ts'
 import { casesOf } from '../../grants/cases.ts'
 import { evidenceLines, type Window } from '../../grants/comments.ts'
 import { grantsOf } from '../../grants/grants.ts'
@@ -7,15 +7,17 @@ import { rulesOf } from '../../grants/rules.ts'
 import { yamlOf } from '../../grants/yaml.ts'
 import type { PolicyFile, Rendered } from '../target.ts'
 import { dialect } from './dialect.ts'
+import { namespaceGuard } from './guard.ts'
 import { allowPolicies, defaultDeny, peerAuthentication, ROOT_NAMESPACE } from './resources.ts'
 
 /**
  * Renders permissions as Istio resources in the order in which they are safe to apply: what is allowed, then mutual
- * TLS, then the default. With callees in several clusters, each cluster has a directory of its own.
+ * TLS, then the default, then what nobody may allow later. With callees in several clusters, each cluster has a directory of its own.
  */
 export function render(permissions: readonly Permission[], window: Window): Rendered {
   const { callees, loss } = grantsOf(permissions, dialect)
   const clusters = new Set(callees.map(({ callee }) => callee.cluster))
+  const around = Map.groupBy(callees, ({ callee }) => placeOf(callee))
   const names = fileNames(callees.map(({ callee }) => callee))
   const files = new Map<string, PolicyFile>()
   for (const entry of callees) {
@@ -33,7 +35,12 @@ export function render(permissions: readonly Permission[], window: Window): Rend
     // There, "allow nothing" would be said to the whole mesh; the callee's own ALLOW policy closes it as well.
     if (callee.namespace === ROOT_NAMESPACE) continue
     add(`3-default-deny/${callee.namespace}.yaml`, [defaultDeny(callee, clustered)])
+    add(`4-guard/${callee.namespace}.yaml`, namespaceGuard(around.get(placeOf(callee)) ?? [], clustered))
   }
   const sorted = [...files.values()].sort((left, right) => (left.path < right.path ? -1 : 1))
   return { files: sorted, loss, cases: casesOf(callees) }
+}
+
+function placeOf({ cluster, namespace }: Callee): string {
+  return JSON.stringify([cluster, namespace])
 }

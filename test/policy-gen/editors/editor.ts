@@ -13,6 +13,8 @@ export interface EditableRule {
 export interface Editor {
   /** Whether a file allows something. */
   allows: (file: PolicyFile) => boolean
+  /** Whether a file refuses what others may allow: it would hide a damage that lets in. */
+  guards?: (file: PolicyFile) => boolean
   /** The rules of a file, and its text once they were changed. */
   open: (file: PolicyFile) => { rules: EditableRule[]; save: () => string }
 }

@@ -12,6 +12,7 @@ interface Policy {
 
 export const istio: Editor = {
   allows: ({ path }) => path.startsWith('1-allow/'),
+  guards: ({ path }) => path.startsWith('4-guard/'),
   open({ content }) {
     const documents = parseAllDocuments(content).map((document) => document.toJS() as Policy)
     const rules = documents.flatMap(({ metadata, spec }) =>
