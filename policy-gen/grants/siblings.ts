@@ -36,9 +36,10 @@ export function overlapsAmong(all: readonly Written[]): OverlapOf {
     const segments = segmentsOf(own)
     const known = found.get(key)
     if (known) return known
+    const mine = { permission: own.permission, segments, values: own.path.slice(1).split('/').map(matcherOf) }
     const reached = isTail(segments) ? bounded : (byLength.get(segments.length) ?? [])
     const siblings = reached.flatMap((written): Sibling[] => {
-      const result = compare(own, segments, written.permission, segmentsOf(written))
+      const result = compare(mine, written.permission, segmentsOf(written))
       return result === 'apart' ? [] : [{ written, excludable: result === 'excludable' }]
     })
     found.set(key, siblings)
@@ -60,9 +61,15 @@ interface Sibling {
   excludable: boolean
 }
 
+/** A permission with a parameter: its segments, and what each of them is written to match. */
+interface Own {
+  permission: Permission
+  segments: Segment[]
+  values: RegExp[]
+}
+
 function compare(
-  { permission: own, path }: Written,
-  mine: Segment[],
+  { permission: own, segments: mine, values }: Own,
   other: Permission,
   theirs: Segment[],
 ): 'apart' | 'excludable' | 'open' {
@@ -71,7 +78,6 @@ function compare(
   const together = samePort && own.operation.method === other.operation.method
   const routes = own.operation.flags.includes('route') && other.operation.flags.includes('route')
   if (isTail(mine)) return together && isBelow(mine, theirs) ? 'open' : 'apart'
-  const matchers = path.slice(1).split('/').map(matcherOf)
   let excludable = false
   let wider = false
   for (const [at, segment] of mine.entries()) {
@@ -80,7 +86,7 @@ function compare(
     if (segment.kind === 'literal') {
       if (their.kind !== 'literal' || their.text !== segment.text) return 'apart'
     } else if (their.kind === 'literal') {
-      if (!matchers[at]?.test(their.text)) return 'apart'
+      if (!values[at]?.test(their.text)) return 'apart'
       // What no value of the type can be is kept out for every method and port: it costs no observed request.
       const foreign = segment.kind === 'typed' && !typeAdmits(segment.type, their.text)
       excludable ||= foreign || (segment.kind === 'parameter' && routes && together)
