@@ -1,4 +1,5 @@
 import type { ObservedOperation, Party } from '../../../services/model/operation.ts'
+import { isExternal } from '../external.ts'
 import type { Format, LayerContext, Verdict } from '../layer.ts'
 import type { ReplayRequest } from '../request.ts'
 import { hasLabels, type KnownLabels, labelsOf, sameName } from '../selection.ts'
@@ -30,7 +31,8 @@ function filtersByCallee(filters: readonly Filter[], { index, selectorRule }: La
     const found = known.get(key)
     if (found) return found
     const labels = labelsOf(destination, index, selectorRule)
-    const list = filters.flatMap((filter) => {
+    const near = isExternal(destination) ? [] : filters
+    const list = near.flatMap((filter) => {
       const applies = standsBefore(filter.proxies, destination, labels)
       return applies === 'no' ? [] : [{ filter, applies }]
     })

@@ -1,6 +1,7 @@
 import type { Party } from '../../../services/model/operation.ts'
 import type { InventoryIndex } from '../../inventory-index.ts'
 import type { NamingRule } from '../../naming.ts'
+import { isExternal } from '../external.ts'
 import { hasLabels, type KnownLabels, labelsOf, sameName } from '../selection.ts'
 import { all, type Tri } from '../tri.ts'
 import { type CompiledPolicy, compilePolicy } from './compile.ts'
@@ -54,9 +55,6 @@ export function policiesByCallee(
     return policies
   }
 }
-
-/** The graph's word for what lies outside of the mesh; see `services/model/identity.ts`. */
-const isExternal = ({ id }: Party) => id.startsWith('external:')
 
 function outside(
   documents: readonly AuthorizationPolicy[],
