@@ -1,5 +1,5 @@
 import { EVIDENCE } from '../services/model/evidence.ts'
-import type { ObservedOperation } from '../services/model/operation.ts'
+import type { ObservedOperation, OperationUsers } from '../services/model/operation.ts'
 import type { Permission, WorkloadReference } from '../services/model/permission.ts'
 
 /** Adds an observation to a permission that it also supports. */
@@ -10,6 +10,8 @@ export function addObservation(permission: Permission, operation: ObservedOperat
   evidence.days = Math.max(evidence.days, operation.days)
   evidence.requests += operation.requests
   evidence.plaintext_requests += plaintext(operation)
+  if (evidence.users && operation.users) evidence.users = joined(evidence.users, operation.users)
+  else delete evidence.users
   if (EVIDENCE[operation.source.evidence] > EVIDENCE[evidence.strength]) evidence.strength = operation.source.evidence
   if (!evidence.reporters.includes(operation.reporter)) evidence.reporters.push(operation.reporter)
   const seen = callerWorkload(operation)
@@ -30,11 +32,17 @@ export function firstEvidence(operation: ObservedOperation): Permission['evidenc
     strength: operation.source.evidence,
     reporters: [operation.reporter],
     plaintext_requests: plaintext(operation),
+    ...(operation.users ? { users: operation.users } : {}),
   }
 }
 
 export function callerWorkload({ source }: ObservedOperation): WorkloadReference {
   return { cluster: source.cluster, namespace: source.namespace, workload: source.workload }
+}
+
+function joined(left: OperationUsers, right: OperationUsers): OperationUsers {
+  const seen = new Map([...left.seen, ...right.seen].map((one) => [JSON.stringify(one), one]))
+  return { without: left.without + right.without, seen: [...seen.values()] }
 }
 
 function plaintext(operation: ObservedOperation): number {

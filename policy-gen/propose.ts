@@ -5,6 +5,7 @@ import type { Callee, Granularity, Permission } from '../services/model/permissi
 import { GRANULARITIES, isGranularity } from '../services/model/permission.ts'
 import { type CalleeOf, calleesOf } from './callees.ts'
 import { callerOf } from './callers.ts'
+import { conditionsOf } from './conditions.ts'
 import { PolicyError } from './errors.ts'
 import { type InventoryIndex, indexInventory } from './inventory-index.ts'
 import { addObservation, callerWorkload, firstEvidence } from './merge.ts'
@@ -20,6 +21,8 @@ export interface ProposeOptions {
   principalRule?: string
   /** Labels of callees that no inventory knows: `app={workload}`. */
   selectorRule?: string
+  /** Operations that only ever carried users get conditions on their tokens. Default false. */
+  userConditions?: boolean
 }
 
 /** Why observations earned no permission. Refused ones, and those that were answered that there is nothing, teach nothing. */
@@ -81,6 +84,7 @@ export function propose(
   // What others of the same permission were served needs none of its own.
   for (const { operation, key } of missing) if (!permissions.has(key)) skip(skipped, operation, 'not_found', NOT_FOUND)
   const sorted = [...permissions.entries()].sort(byText).map(([, permission]) => permission)
+  if (options.userConditions) for (const one of sorted) one.conditions = conditionsOf(one.evidence.users)
   return {
     permissions: sorted,
     skipped: [...skipped.entries()].sort(byText).map(([, entry]) => entry),

@@ -30,7 +30,10 @@ export function casesOf(callees: readonly CalleeGrants[]): PolicyCase[] {
       expect,
     })
     const allowed = [...grants].flatMap(([principal, list]) =>
-      list.map((grant) => toCase('observed', requestOf(principal, grant), 'allow')),
+      // A case has no user: what asks for one is not said to be allowed.
+      list
+        .filter(({ when }) => when.length === 0)
+        .map((grant) => toCase('observed', requestOf(principal, grant), 'allow')),
     )
     const seen = new Set<string>()
     const denied = Object.entries(MUTATIONS).flatMap(([name, mutate]) =>

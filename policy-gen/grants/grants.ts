@@ -1,5 +1,5 @@
 import type { PathFlag } from '../../services/model/operation.ts'
-import type { Callee, Permission } from '../../services/model/permission.ts'
+import type { Callee, Condition, Permission } from '../../services/model/permission.ts'
 import type { Loss } from '../targets/target.ts'
 import { calleeName, lossOf } from './loss.ts'
 import { matcherOf, type PathPattern, type WrittenPath } from './pattern.ts'
@@ -18,6 +18,8 @@ export interface Dialect {
   path: (path: string, flags: readonly PathFlag[]) => WrittenPath
   /** True for a method that is matched as it is. */
   method: (method: string) => boolean
+  /** True for a condition that can be said; left out, none can. */
+  condition?: (condition: Condition) => boolean
   /** What is lost at a callee, whoever calls. */
   callee: (callee: Callee) => Loss[]
 }
@@ -72,14 +74,15 @@ function grantOf(one: Written, own: Written[], overlapOf: OverlapOf, loss: Loss[
     const detail = `${path} also lets in what only other callers were seen to use: ${open.join(', ')}`
     loss.push(lossOf(permission, 'template_overlap', 'widened', detail))
   }
-  return { port: permission.port, method, path, not }
+  return { port: permission.port, method, path, not, when: permission.conditions }
 }
 
 /** @returns the path in the target's words, null when the permission is refused */
 function translate(permission: Permission, dialect: Dialect, loss: Loss[]): PathPattern | null {
   const { method, path, flags } = permission.operation
-  if (permission.conditions.length > 0) {
-    loss.push(lossOf(permission, 'condition', 'refused', 'conditions on users and devices are not rendered yet'))
+  const unsaid = permission.conditions.find((condition) => !dialect.condition?.(condition))
+  if (unsaid) {
+    loss.push(lossOf(permission, 'condition', 'refused', `it has a condition that cannot be said: ${unsaid.key}`))
     return null
   }
   if (method !== '' && !dialect.method(method)) {
@@ -110,7 +113,8 @@ function markGranted(entry: Loss, callees: CalleeGrants[]): void {
     if (calleeName(callee) !== entry.callee) continue
     const matches = (path: PathPattern): boolean => matcherOf(path).test(entry.path)
     const wide = (grants.get(entry.caller) ?? []).some(
-      ({ port, method, path, not }) =>
+      ({ port, method, path, not, when }) =>
+        when.length === 0 &&
         (method === '' || method === entry.method) &&
         (port === 0 || port === entry.port) &&
         matches(path) &&

@@ -1,3 +1,4 @@
+import type { Condition } from '../../services/model/permission.ts'
 import { isPrefix, type PathPattern, prefixOf } from './pattern.ts'
 
 /** One thing that a caller may do at a callee: 0 and empty mean any. */
@@ -7,6 +8,8 @@ export interface Grant {
   path: PathPattern
   /** Paths that a template would let in and that this caller was not seen to use. */
   not: string[]
+  /** All must hold, of each one value. */
+  when: Condition[]
 }
 
 /** One entry of a rule's `to`: every combination of its members is granted; an empty list is any. */
@@ -20,6 +23,7 @@ export interface GrantProduct {
 export interface Rule {
   principals: string[]
   to: GrantProduct[]
+  when: Condition[]
 }
 
 /**
@@ -34,9 +38,9 @@ export function rulesOf(grants: ReadonlyMap<string, readonly Grant[]>): Rule[] {
   const groups = new Map<string, { principals: string[]; grants: Grant[] }>()
   for (const [principal, all] of [...grants].sort(byPrincipal)) {
     const needed = withoutCovered(all)
-    const http = needed.filter(isHttp)
+    const http = Map.groupBy(needed.filter(isHttp), ({ when }) => JSON.stringify(when))
     const plain = needed.filter((grant) => !isHttp(grant))
-    for (const part of [plain, http]) {
+    for (const part of [plain, ...http.values()]) {
       if (part.length === 0) continue
       const key = JSON.stringify(part)
       const group = groups.get(key) ?? { principals: [], grants: part }
@@ -44,7 +48,11 @@ export function rulesOf(grants: ReadonlyMap<string, readonly Grant[]>): Rule[] {
       groups.set(key, group)
     }
   }
-  return [...groups.values()].map((group) => ({ principals: group.principals, to: productsOf(group.grants) }))
+  return [...groups.values()].map((group) => ({
+    principals: group.principals,
+    to: productsOf(group.grants),
+    when: group.grants[0]?.when ?? [],
+  }))
 }
 
 /** True when every request that `narrow` grants is granted by `wide` too. */
@@ -53,7 +61,8 @@ export function covers(wide: Grant, narrow: Grant): boolean {
     (wide.port === 0 || wide.port === narrow.port) &&
     (wide.method === '' || wide.method === narrow.method) &&
     (wide.path === '' || wide.path === narrow.path || isBelow(wide.path, narrow.path)) &&
-    wide.not.every((path) => narrow.not.includes(path))
+    wide.not.every((path) => narrow.not.includes(path)) &&
+    (wide.when.length === 0 || JSON.stringify(wide.when) === JSON.stringify(narrow.when))
   )
 }
 
@@ -62,21 +71,24 @@ function isBelow(wide: string, narrow: string): boolean {
 }
 
 export function isHttp(grant: Grant): boolean {
-  return grant.method !== '' || grant.path !== ''
+  return grant.method !== '' || grant.path !== '' || grant.when.length > 0
 }
 
 function withoutCovered(grants: readonly Grant[]): Grant[] {
   const unique = [...new Map(grants.map((grant) => [grantKey(grant), grant])).entries()]
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([, grant]) => grant)
+  // Each pair is compared: only what can cover another is taken.
+  const conditional = unique.some(({ when }) => when.length > 0)
   const wide = unique.filter(
-    (grant) => grant.port === 0 || grant.method === '' || grant.path === '' || isPrefix(grant.path),
+    ({ port, method, path, when }) =>
+      port === 0 || method === '' || path === '' || isPrefix(path) || (conditional && when.length === 0),
   )
   return unique.filter((grant) => !wide.some((other) => other !== grant && covers(other, grant)))
 }
 
-function grantKey({ port, method, path, not }: Grant): string {
-  return JSON.stringify([path, method, port, not])
+function grantKey({ port, method, path, not, when }: Grant): string {
+  return JSON.stringify([path, method, port, not, when])
 }
 
 function productsOf(grants: Grant[]): GrantProduct[] {

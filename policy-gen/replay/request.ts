@@ -1,4 +1,4 @@
-import type { ObservedOperation } from '../../services/model/operation.ts'
+import type { ObservedOperation, OperationUsers } from '../../services/model/operation.ts'
 import { assumedPrincipal } from '../callers.ts'
 import type { InventoryIndex } from '../inventory-index.ts'
 import { isPrincipal, type NamingRule } from '../naming.ts'
@@ -19,6 +19,8 @@ export interface ReplayRequest {
   path: KnownPath | { known: false; reason: string }
   /** The workload's port, 0 when neither the telemetry nor the inventory tells. */
   port: number
+  /** What tokens told of the end users, null when nobody told. */
+  users: OperationUsers | null
   tcp: boolean
   http: Tri
 }
@@ -38,6 +40,7 @@ export function requestOf(
     method: operation.method || (protocol === 'grpc' ? 'POST' : ''),
     path: pathOf(operation, routesOf),
     port: index.workloadPort(operation),
+    users: operation.users ?? null,
     tcp: protocol === 'tcp',
     http: protocol === 'http' || protocol === 'grpc' ? 'yes' : protocol === 'tcp' ? 'no' : 'unknown',
   }

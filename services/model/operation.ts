@@ -45,6 +45,14 @@ export interface Party {
   cluster: string
 }
 
+/** What verified tokens told of the end users behind an operation's requests. */
+export interface OperationUsers {
+  /** Requests that carried no token. */
+  without: number
+  /** Distinct pairs of a token's issuer and the groups of its user. */
+  seen: { issuer: string; groups: string[] }[]
+}
+
 /**
  * One operation that one caller was seen to use at one callee: what permissions are made of and what replay decides.
  *
@@ -64,6 +72,8 @@ export interface ObservedOperation {
   /** Whether the hop was mutual TLS, where a reporter told. */
   mtls: 'yes' | 'no' | 'unknown'
   reporter: Reporter
+  /** Left out where no reporter told whether there were tokens. */
+  users?: OperationUsers
   /** Requests that were served (not refused by policy). */
   requests: number
   /** Those of them that were answered that there is no such operation (404, 405, gRPC's UNIMPLEMENTED); absent where that is not told. */

@@ -1,5 +1,5 @@
 import type { Evidence, Reporter } from './evidence.ts'
-import type { PathFlag } from './operation.ts'
+import type { OperationUsers, PathFlag } from './operation.ts'
 
 /** How finely a permission says what is allowed, widest first. */
 export const GRANULARITIES = ['workload', 'port', 'method', 'path'] as const
@@ -60,6 +60,8 @@ export interface PermissionEvidence {
   reporters: Reporter[]
   /** Requests of this permission that were plaintext: an identity-based rule cannot allow them. */
   plaintext_requests: number
+  /** Of all observations; left out where one of them did not tell. */
+  users?: OperationUsers
 }
 
 /**

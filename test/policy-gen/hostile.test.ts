@@ -85,7 +85,8 @@ function hostileOperations(seed: number): { operations: ObservedOperation[]; lab
       text(2),
     ])
     const call = { principal, method: pick(METHODS), path, port: pick([80, 8080]), flags: flagsOf(path) }
-    const one = operation({ ...call, from: `a/${text(1)}` })
+    const seen = pick([[], [{ issuer: text(2), groups: [text(1), pick(CONFUSING)] }]])
+    const one = operation({ ...call, from: `a/${text(1)}`, users: { without: 0, seen } })
     one.destination = { ...one.destination, namespace, workload, id: `${namespace}/${workload}` }
     found.set(JSON.stringify([call, namespace, workload]), one)
   }
@@ -197,7 +198,12 @@ describe.each(targets)('hostile names and paths through $id', (target) => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { operations, labels } = hostileOperations(seed)
       const known = inventory({ workloads: labelled(labels) })
-      const { files } = generate(operations, known, target, { window: WINDOW })
+      const { files } = generate(operations, known, target, { userConditions: true, window: WINDOW })
+      for (const { path, content } of files.filter((file) => file.path.endsWith('.yaml'))) {
+        const read = (version: '1.1' | '1.2') =>
+          parseAllDocuments(content, { version }).map((document) => document.toJS())
+        expect(read('1.1'), path).toEqual(read('1.2'))
+      }
       expect(() => replay(files, operations, { inventory: known, window: WINDOW })).not.toThrow()
     }
   })

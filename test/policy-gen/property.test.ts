@@ -119,6 +119,7 @@ describe('minimised rules', { timeout: TIMEOUT_MS }, () => {
     method: fc.constantFrom('', 'GET', 'PUT', 'POST'),
     path: fc.constantFrom('', '/a', '/b', '/c/{**}', '/c/d', '/e/{*}'),
     not: fc.constantFrom<string[]>([], ['/e/f']),
+    when: fc.constantFrom<Grant['when']>([], [], [{ key: 'request.auth.claims[iss]', values: ['a'] }]),
   })
   const grants = fc.dictionary(fc.constantFrom('p', 'q', 'r', 's'), fc.array(grant, { minLength: 1, maxLength: 12 }))
 
@@ -127,11 +128,13 @@ describe('minimised rules', { timeout: TIMEOUT_MS }, () => {
       fc.property(grants, (byCaller) => {
         const rules = rulesOf(new Map(Object.entries(byCaller)))
         for (const [caller, wanted] of Object.entries(byCaller)) {
-          const products = rules.filter(({ principals }) => principals.includes(caller)).flatMap(({ to }) => to)
-          const given = products.flatMap(({ ports, methods, paths, notPaths }) =>
+          const products = rules
+            .filter(({ principals }) => principals.includes(caller))
+            .flatMap(({ to, when }) => to.map((product) => ({ ...product, when })))
+          const given = products.flatMap(({ ports, methods, paths, notPaths, when }) =>
             orAny(ports, 0).flatMap((port) =>
               orAny(methods, '').flatMap((method) =>
-                orAny(paths, '').map((path) => ({ port, method, path, not: notPaths })),
+                orAny(paths, '').map((path) => ({ port, method, path, not: notPaths, when })),
               ),
             ),
           )

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import type { Evidence } from '../../services/model/evidence.ts'
 import { EMPTY_INVENTORY, type Inventory } from '../../services/model/inventory.ts'
-import type { ObservedOperation, PathFlag, Protocol } from '../../services/model/operation.ts'
+import type { ObservedOperation, OperationUsers, PathFlag, Protocol } from '../../services/model/operation.ts'
 
 /** An operation as the case files write it; everything has a default. */
 export interface ShortOperation {
@@ -21,6 +21,7 @@ export interface ShortOperation {
   mtls?: 'yes' | 'no' | 'unknown'
   requests?: number
   denied?: number
+  users?: OperationUsers
 }
 
 export const WINDOW = { since: '2026-01-01T00:00:00Z', until: '2026-01-15T00:00:00Z' }
@@ -40,6 +41,7 @@ export function operation(short: ShortOperation): ObservedOperation {
     pathFlags: short.flags ?? [],
     mtls: short.mtls ?? 'yes',
     reporter: 'destination',
+    ...(short.users ? { users: short.users } : {}),
     requests: short.requests ?? 10,
     denied: short.denied ?? 0,
     firstSeen: '2026-01-02T00:00:00Z',

@@ -7,7 +7,11 @@ export const strictPlaintext: Trap = {
   id: 'strict_plaintext',
   title: 'STRICT mutual TLS where callers were seen in plaintext',
   find: ({ peers, inventory, operations }) => {
-    const policiesOf = policiesByCallee({ authorization: [], peers, ignored: [] }, indexInventory(inventory), null)
+    const policiesOf = policiesByCallee(
+      { authorization: [], peers, tokens: [], ignored: [] },
+      indexInventory(inventory),
+      null,
+    )
     const refused = operations.filter(({ mtls, requests, destination, workloadPort }) => {
       return mtls === 'no' && requests > 0 && policiesOf(destination).mutualTls(workloadPort).mode === 'STRICT'
     })

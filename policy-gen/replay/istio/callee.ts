@@ -23,6 +23,7 @@ export function policiesByCallee(
   for (const policy of documents.authorization) compiled.set(policy, compilePolicy(policy))
   const authorization = Map.groupBy(documents.authorization, ({ namespace }) => namespace)
   const peers = Map.groupBy(documents.peers, ({ namespace }) => namespace)
+  const requests = Map.groupBy(documents.tokens, ({ namespace }) => namespace)
   const known = new Map<string, CalleePolicies>()
 
   const around = <T>(map: Map<string, T[]>, all: T[], callee: Party): T[] => {
@@ -40,13 +41,17 @@ export function policiesByCallee(
       return policy && applies !== 'no' ? [{ policy, applies }] : []
     })
     const of = (action: string): Applicable[] => applicable.filter(({ policy }) => policy.action === action)
+    const tokens = around(requests, documents.tokens, callee).flatMap((one) => {
+      const applies = one.targeted ? ('unknown' as const) : appliesTo(one, one.selector, callee, labels)
+      return applies === 'no' || one.issuers.length === 0 ? [] : [{ issuers: one.issuers, applies }]
+    })
     const nearby = around(peers, documents.peers, callee)
     const levels = [
       nearby.filter((peer) => hasSelector(peer.selector)),
       nearby.filter((peer) => !hasSelector(peer.selector) && peer.namespace !== ROOT_NAMESPACE),
       nearby.filter((peer) => !hasSelector(peer.selector) && peer.namespace === ROOT_NAMESPACE),
     ].map((level) => level.map((peer) => ({ peer, applies: appliesTo(peer, peer.selector, callee, labels) })))
-    return { deny: of('DENY'), custom: of('CUSTOM'), allow: of('ALLOW'), mutualTls: mutualTlsOf(levels) }
+    return { deny: of('DENY'), custom: of('CUSTOM'), allow: of('ALLOW'), mutualTls: mutualTlsOf(levels), tokens }
   }
   return (callee) => {
     const key = JSON.stringify([callee.cluster, callee.namespace, callee.workload])
@@ -66,7 +71,7 @@ function outside(
       const policy = compiled.get(document)
       return policy?.action === action ? [{ policy, applies: 'unknown' as const }] : []
     })
-  return { deny: of('DENY'), custom: of('CUSTOM'), allow: of('ALLOW'), mutualTls: mutualTlsOf([]) }
+  return { deny: of('DENY'), custom: of('CUSTOM'), allow: of('ALLOW'), mutualTls: mutualTlsOf([]), tokens: [] }
 }
 
 function hasSelector(selector: Record<string, string> | undefined): boolean {

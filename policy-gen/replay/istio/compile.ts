@@ -18,6 +18,7 @@ import {
   serviceAccountMatcher,
   stringMatcher,
 } from './strings.ts'
+import { claimTest, requestPrincipalTest } from './users.ts'
 
 /** One list of a policy as a question to a request. `about` says what is missing when the answer is unknown. */
 export interface Check {
@@ -91,7 +92,7 @@ function sourceCheck(match: Match<SourceField>, policyNamespace: string): Check 
         ofPrincipal(oneOf(patterns.map((pattern) => serviceAccountMatcher(pattern, policyNamespace)))),
       )
     case 'requestPrincipals':
-      return check("the end user's token", match, () => undecided, true)
+      return check("the end user's token", match, requestPrincipalTest, true)
     case 'ipBlocks':
     case 'remoteIpBlocks':
       return check("the caller's address", match, () => undecided)
@@ -119,8 +120,10 @@ function conditionCheck(condition: ConditionMatch, policyNamespace: string): Che
   if (condition.key === 'source.principal') return sourceCheck(as('principals'), policyNamespace)
   if (condition.key === 'source.namespace') return sourceCheck(as('namespaces'), policyNamespace)
   if (condition.key === 'source.serviceAccount') return sourceCheck(as('serviceAccounts'), policyNamespace)
+  if (condition.key === 'request.auth.principal') return sourceCheck(as('requestPrincipals'), policyNamespace)
   if (condition.key === 'destination.port') return operationCheck(as('ports'))
-  return check(condition.key, condition, () => undecided, condition.key.startsWith('request.'))
+  const compile = (patterns: string[]): Test => claimTest(condition.key, patterns) ?? undecided
+  return check(condition.key, condition, compile, condition.key.startsWith('request.'))
 }
 
 function check(

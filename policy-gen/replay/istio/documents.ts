@@ -3,10 +3,12 @@ import type { IgnoredDocument, PolicyDocument } from '../documents.ts'
 import { field, optionalRecord, type Reader, requiredString, stringMap } from '../fields.ts'
 import { type AuthorizationPolicy, readAuthorizationPolicy } from './read-authorization.ts'
 import { type PeerAuthentication, readPeerAuthentication } from './read-peer.ts'
+import { type RequestAuthentication, readRequestAuthentication } from './read-tokens.ts'
 
 export interface IstioDocuments {
   authorization: AuthorizationPolicy[]
   peers: PeerAuthentication[]
+  tokens: RequestAuthentication[]
   ignored: IgnoredDocument[]
 }
 
@@ -22,8 +24,10 @@ export interface DocumentHead {
 
 const API = /^security\.istio\.io\/(v1|v1beta1)$/
 
+const KINDS = new Set(['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication'])
+
 export function isIstio({ apiVersion, kind }: PolicyDocument): boolean {
-  return API.test(apiVersion) && (kind === 'AuthorizationPolicy' || kind === 'PeerAuthentication')
+  return API.test(apiVersion) && KINDS.has(kind)
 }
 
 /**
@@ -32,7 +36,7 @@ export function isIstio({ apiVersion, kind }: PolicyDocument): boolean {
  * @throws PolicyError `bad_policy`, with the file and what to do
  */
 export function readIstio(documents: readonly PolicyDocument[]): IstioDocuments {
-  const out: IstioDocuments = { authorization: [], peers: [], ignored: [] }
+  const out: IstioDocuments = { authorization: [], peers: [], tokens: [], ignored: [] }
   const names = new Map<string, string>()
   for (const document of documents) readDocument(document, out, names)
   return out
@@ -51,7 +55,8 @@ function readDocument(document: PolicyDocument, out: IstioDocuments, names: Map<
   }
   names.set(key, file)
   const spec = optionalRecord(body ?? undefined, field(reader, 'spec')) ?? {}
-  if (kind === 'PeerAuthentication') out.peers.push(readPeerAuthentication(head, spec, reader))
+  if (kind === 'RequestAuthentication') out.tokens.push(readRequestAuthentication(head, spec, reader))
+  else if (kind === 'PeerAuthentication') out.peers.push(readPeerAuthentication(head, spec, reader))
   else if (head.dryRun) {
     out.ignored.push({ file, kind, name: head.name, reason: 'istio.io/dry-run: it is logged, not enforced' })
     readAuthorizationPolicy(head, spec, reader)

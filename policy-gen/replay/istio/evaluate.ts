@@ -3,6 +3,7 @@ import type { ReplayRequest } from '../request.ts'
 import { all, every, some, type Tri } from '../tri.ts'
 import type { Check, CompiledPolicy, CompiledRule } from './compile.ts'
 import type { MutualTls } from './peers.ts'
+import { trusted } from './users.ts'
 
 /** A policy that selects the callee, or may. */
 export interface Applicable {
@@ -16,6 +17,8 @@ export interface CalleePolicies {
   custom: Applicable[]
   allow: Applicable[]
   mutualTls: MutualTls
+  /** Issuers whose tokens are verified; those of all that apply are trusted together. */
+  tokens: { issuers: string[]; applies: Tri }[]
 }
 
 /**
@@ -27,6 +30,10 @@ export function evaluate(request: ReplayRequest, policies: CalleePolicies): Verd
   const tls = entry.mode === 'STRICT' ? request.mutualTls : entry.mode === null ? 'unknown' : 'yes'
   if (tls === 'no') return { allowed: 'no', reason: `plaintext, and ${entry.by} asks for mutual TLS` }
   if (tls === 'unknown') missing.add('whether the hop was mutual TLS, and which mode holds')
+  const token = request.tcp ? 'yes' : tokenPasses(request, policies.tokens)
+  if (token === 'no')
+    return { allowed: 'no', reason: 'its tokens are of an issuer that no RequestAuthentication names' }
+  if (token === 'unknown') missing.add('whether the tokens are of an issuer that is trusted')
   const seen = entry.mode === 'DISABLE' ? { ...request, caller: { is: 'none' } as const } : request
 
   const denied = firstMatch(policies.deny, seen, missing)
@@ -39,9 +46,20 @@ export function evaluate(request: ReplayRequest, policies: CalleePolicies): Verd
   if (allowed.result === 'no' && restricted === 'yes') {
     return { allowed: 'no', reason: `no rule of ${names(policies.allow)} matches` }
   }
-  const sure = tls === 'yes' && denied.result === 'no' && custom.result === 'no' && allowed.result === 'yes'
+  const sure =
+    tls === 'yes' && token === 'yes' && denied.result === 'no' && custom.result === 'no' && allowed.result === 'yes'
   if (sure) return { allowed: 'yes', reason: allowed.by }
   return { allowed: 'unknown', reason: `not known: ${[...missing].sort().join('; ')}` }
+}
+
+// Where nobody told of tokens, they are taken to be good: most meshes log none, and served requests had passed.
+function tokenPasses({ users }: ReplayRequest, tokens: CalleePolicies['tokens']): Tri {
+  if (!users || tokens.length === 0) return 'yes'
+  const issuersOf = (list: CalleePolicies['tokens']) => new Set(list.flatMap(({ issuers }) => issuers))
+  const sure = tokens.filter(({ applies }) => applies === 'yes')
+  const atMost = trusted(users, issuersOf(tokens))
+  const atLeast = sure.length > 0 ? trusted(users, issuersOf(sure)) : 'yes'
+  return atMost === atLeast ? atMost : 'unknown'
 }
 
 /** Ids of the rules that hold for a request, or may. */

@@ -9,9 +9,10 @@ import type { PolicyFile, Rendered } from '../target.ts'
 import { dialect } from './dialect.ts'
 import { namespaceGuard } from './guard.ts'
 import { allowPolicies, defaultDeny, peerAuthentication, ROOT_NAMESPACE } from './resources.ts'
+import { requestAuthentication } from './tokens.ts'
 
 /**
- * Renders permissions as Istio resources in the order in which they are safe to apply: what is allowed, then mutual
+ * Renders permissions as Istio resources in the order in which they are safe to apply: whose tokens are verified, what is allowed, then mutual
  * TLS, then the default, then what nobody may allow later. With callees in several clusters, each cluster has a directory of its own.
  */
 export function render(permissions: readonly Permission[], window: Window): Rendered {
@@ -29,7 +30,13 @@ export function render(permissions: readonly Permission[], window: Window): Rend
       const full = `${directory}${path}`
       if (documents.length > 0) files.set(full, { path: full, content: yamlOf(documents, comment) })
     }
-    const policies = allowPolicies(callee, `cinch-allow-${workload}`, rulesOf(grants), clustered)
+    const rules = rulesOf(grants)
+    const tokens = requestAuthentication(entry, `cinch-tokens-${workload}`, clustered)
+    if (tokens) {
+      add(`0-tokens/${file}.yaml`, [tokens.resource])
+      loss.push(tokens.loss)
+    }
+    const policies = allowPolicies(callee, `cinch-allow-${workload}`, rules, clustered)
     add(`1-allow/${file}.yaml`, policies, evidenceLines(entry, window))
     add(`2-mtls/${file}.yaml`, [peerAuthentication(callee, `cinch-mtls-${workload}`, clustered)])
     // There, "allow nothing" would be said to the whole mesh; the callee's own ALLOW policy closes it as well.

@@ -58,14 +58,18 @@ export function defaultDeny(callee: Callee, clustered: boolean): unknown {
 
 function splitLongRule(rule: Rule): Rule[] {
   return chunks(rule.to, ISTIO_ITEMS_MAX).flatMap((to) =>
-    chunks(rule.principals, ISTIO_ITEMS_MAX * ISTIO_ITEMS_MAX).map((principals) => ({ principals, to })),
+    chunks(rule.principals, ISTIO_ITEMS_MAX * ISTIO_ITEMS_MAX).map((principals) => ({
+      principals,
+      to,
+      when: rule.when,
+    })),
   )
 }
 
-function ruleResource({ principals, to }: Rule): unknown {
+function ruleResource({ principals, to, when }: Rule): unknown {
   const from = chunks(principals, ISTIO_ITEMS_MAX).map((part) => ({ source: { principals: part } }))
   const operations = to.map(operationResource).filter((operation) => operation !== null)
-  return operations.length > 0 ? { from, to: operations } : { from }
+  return { from, ...(operations.length > 0 ? { to: operations } : {}), ...(when.length > 0 ? { when } : {}) }
 }
 
 function operationResource({ ports, methods, paths, notPaths }: GrantProduct): unknown {
