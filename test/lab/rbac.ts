@@ -1,5 +1,6 @@
 import type { HttpFilter } from './envoy-config.ts'
 import {
+  type IstioCondition,
   type IstioOperation,
   type IstioPolicy,
   type IstioRule,
@@ -24,7 +25,7 @@ type Matcher = Record<string, unknown>
  * a DENY filter, then an ALLOW filter, each only when a policy of that action selects the workload.
  *
  * Written from Istio's pilot/pkg/security/authz (builder, model, matcher), independent of Cinch's generator and replay.
- * Not covered, and refused by `parsePolicies`: CUSTOM, AUDIT, `when`, IP blocks, request principals, targetRefs. Trust
+ * Not covered, and refused by `parsePolicies`: CUSTOM, AUDIT, `when` but for claims, IP blocks, request principals, targetRefs. Trust
  * domain aliases do not exist in the lab.
  * @throws Error from `parsePolicies`, or for a port that is no number
  */
@@ -79,7 +80,7 @@ const MATCH_NEVER = { permissions: [{ not_rule: ANY }], principals: [{ not_id: A
 function ruleOf(rule: IstioRule, namespace: string) {
   return {
     permissions: (rule.to ?? [{ operation: {} }]).map(({ operation }) => permissionOf(operation)),
-    principals: (rule.from ?? [{ source: {} }]).map(({ source }) => principalOf(source, namespace)),
+    principals: (rule.from ?? [{ source: {} }]).map(({ source }) => principalOf(source, namespace, rule.when ?? [])),
   }
 }
 
@@ -98,15 +99,29 @@ function permissionField(values: string[] = [], not: string[] = [], matcher: (va
   return [...(values.length > 0 ? [any(values)] : []), ...(not.length > 0 ? [{ not_rule: any(not) }] : [])]
 }
 
-function principalOf(source: IstioSource, namespace: string): Matcher {
+function principalOf(source: IstioSource, namespace: string, when: IstioCondition[]): Matcher {
   const ids = [
     ...principalField(source.principals, source.notPrincipals, (value) => stringMatcher(value, 'spiffe://')),
     ...principalField(source.namespaces, source.notNamespaces, namespaceMatcher),
     ...principalField(source.serviceAccounts, source.notServiceAccounts, (value) =>
       serviceAccountMatcher(value, namespace),
     ),
+    ...when.flatMap(claimConditions),
   ]
   return { and_ids: { ids: ids.length > 0 ? ids : [ANY] } }
+}
+
+/** A claim is a string or a list of strings in what the token filter leaves behind (Istio's MetadataMatcherForJWTClaims). */
+function claimConditions({ key, values = [], notValues = [] }: IstioCondition): Matcher[] {
+  const claim = /\[(\w+)\]$/.exec(key)?.[1] ?? ''
+  const matches = (value: string): Matcher => {
+    const string_match = stringMatcher(value)
+    const value_matchers = [{ string_match }, { list_match: { one_of: { string_match } } }]
+    const path = [{ key: 'payload' }, { key: claim }]
+    return { metadata: { filter: 'envoy.filters.http.jwt_authn', path, value: { or_match: { value_matchers } } } }
+  }
+  const any = (list: string[]): Matcher => ({ or_ids: { ids: list.map(matches) } })
+  return [...(values.length > 0 ? [any(values)] : []), ...(notValues.length > 0 ? [{ not_id: any(notValues) }] : [])]
 }
 
 function principalField(values: string[] = [], not: string[] = [], matcher: (value: string) => Matcher): Matcher[] {
