@@ -161,6 +161,9 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('targets that En
     )
     expect(said(files, list)).toEqual(answers)
     expect(new Set(answers)).toEqual(new Set(['allowed', 'denied']))
+    const watching = generated.files.filter(({ path }) => path.startsWith('1-shadow/'))
+    await lab.enforce(filtersIn(watching, HTTP), { connections: filtersIn(watching, NETWORK) })
+    expect((await drive(lab, list)).every(({ allowed }) => allowed)).toBe(true)
   })
 })
 

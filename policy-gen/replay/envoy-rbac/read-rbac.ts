@@ -1,8 +1,7 @@
 import { fail, field, isRecord, type Reader } from '../fields.ts'
 import type { Verdict } from '../layer.ts'
 import type { CallerIdentity, ReplayRequest } from '../request.ts'
-import { all, type Tri } from '../tri.ts'
-import { anyOf, type Check, untold } from './checks.ts'
+import { allOf, anyOf, type Check, untold } from './checks.ts'
 import { items, message } from './proto.ts'
 import { readPermission } from './read-permission.ts'
 import { readPrincipal, type Tls } from './read-principal.ts'
@@ -44,21 +43,7 @@ function readPolicy(name: string, value: unknown, tls: Tls, reader: Reader): Pol
   if (conditional) checks.push(untold('a condition in CEL'))
   const names = principals.map(({ only }) => only)
   const listed = names.every((one) => one !== null)
-  return { name, matches: together(checks), only: listed ? new Set(names) : null }
-}
-
-// What is unknown is of interest only where nothing else decides.
-function together(checks: readonly Check[]): Check {
-  return (request, missing) => {
-    const own = new Set<string>()
-    let result: Tri = 'yes'
-    for (const check of checks) {
-      result = all(result, check(request, own))
-      if (result === 'no') return 'no'
-    }
-    if (result === 'unknown') for (const what of own) missing.add(what)
-    return result
-  }
+  return { name, matches: allOf(checks), only: listed ? new Set(names) : null }
 }
 
 // A callee with hundreds of callers has a policy for each; all but a few are excluded by one look-up.
