@@ -82,8 +82,8 @@ function readRule(value: unknown, reader: Reader): PolicyRule {
   const { from, to, when } = rule
   const conditions = optionalList(when, field(reader, 'when'), Number.POSITIVE_INFINITY) ?? []
   return {
-    from: entries(from, field(reader, 'from'), 'source', (item, at) => readLists(item, SOURCE_FIELDS, at)),
-    to: entries(to, field(reader, 'to'), 'operation', (item, at) => readLists(item, OPERATION_FIELDS, at)),
+    from: entries(from, field(reader, 'from'), 'source', (item, at) => readLists(item, SOURCES, at)),
+    to: entries(to, field(reader, 'to'), 'operation', (item, at) => readLists(item, OPERATIONS, at)),
     when: conditions.map((item, index) => readCondition(item, field(reader, `when[${index}]`))),
   }
 }
@@ -99,13 +99,27 @@ function entries<T>(value: unknown, reader: Reader, name: string, read: (item: u
   })
 }
 
-function readLists<Field extends string>(value: unknown, fields: readonly Field[], reader: Reader): Match<Field>[] {
-  const known = fields.flatMap((name) => [name, negated(name)])
-  const record = optionalRecord(value, reader, known) ?? {}
-  const matches = fields.map((name) => ({
+interface Lists<Field> {
+  names: readonly { name: Field; not: string }[]
+  known: readonly string[]
+}
+
+function listsOf<Field extends string>(fields: readonly Field[]): Lists<Field> {
+  const names = fields.map((name) => ({ name, not: negated(name) }))
+  return { names, known: names.flatMap(({ name, not }) => [name, not]) }
+}
+
+// Made once: a callee with hundreds of callers has as many rules.
+const SOURCES = listsOf(SOURCE_FIELDS)
+const OPERATIONS = listsOf(OPERATION_FIELDS)
+
+function readLists<Field extends string>(value: unknown, lists: Lists<Field>, reader: Reader): Match<Field>[] {
+  const record = optionalRecord(value, reader, lists.known) ?? {}
+  const present = lists.names.filter(({ name, not }) => record[name] !== undefined || record[not] !== undefined)
+  const matches = present.map(({ name, not }) => ({
     field: name,
     values: strings(record[name], field(reader, name)),
-    notValues: strings(record[negated(name)], field(reader, negated(name))),
+    notValues: strings(record[not], field(reader, not)),
   }))
   const used = matches.filter(({ values, notValues }) => values.length + notValues.length > 0)
   if (used.length === 0) fail(reader, 'must have at least one list that is not empty')
