@@ -24,6 +24,10 @@ function envoyPath(path: string, flags: readonly PathFlag[]): WrittenPath {
     const detail = `a parameter is a part of a segment, which is not known; ${value} allows any value of the whole segment`
     return { as: 'widened', value, kind: 'mixed_segment', detail }
   }
+  if (observed.segments.at(-1)?.kind === 'tail') {
+    const detail = `${value} matches paths of every depth below it; its values were seen in several`
+    return { as: 'noted', value, kind: 'template_tail', detail }
+  }
   if (!observed.equals || !isTemplate(value)) return { as: 'written', value }
   const detail =
     "the path or its values contain '=': Envoy matches it in a template (1.36, 1.38 and 1.40 were asked); the template library of 2022 did not, and such a proxy denies the requests"
@@ -32,6 +36,7 @@ function envoyPath(path: string, flags: readonly PathFlag[]): WrittenPath {
 
 function textOf(segment: Segment): string {
   if (segment.kind === 'literal') return segment.text
+  if (segment.kind === 'tail') return '{**}'
   return segment.kind === 'opaque' && segment.parts ? segment.parts.join('{*}') : '{*}'
 }
 

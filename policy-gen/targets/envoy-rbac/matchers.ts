@@ -1,4 +1,4 @@
-import { type PathPattern, prefixOf } from '../../grants/pattern.ts'
+import { isPrefix, type PathPattern, prefixOf } from '../../grants/pattern.ts'
 import type { GrantProduct } from '../../grants/rules.ts'
 import { TEMPLATE_VALUE } from '../../template-characters.ts'
 
@@ -41,13 +41,14 @@ export function isTemplate(pattern: PathPattern): boolean {
   if (!pattern.includes('{*}')) return false
   const segments = pattern.slice(1).split('/')
   return segments.every(
-    (text, at) => text === '{*}' || TEMPLATE_LITERAL.test(text) || (text === '' && at === segments.length - 1),
+    (text, at) =>
+      text === '{*}' || TEMPLATE_LITERAL.test(text) || ((text === '' || text === '{**}') && at === segments.length - 1),
   )
 }
 
 function pathMatcher(pattern: PathPattern): Matcher {
   if (isTemplate(pattern)) {
-    const path_template = pattern.replaceAll('{*}', '*')
+    const path_template = pattern.replaceAll('{*}', '*').replace('{**}', '**')
     return {
       uri_template: {
         name: 'envoy.path.match.uri_template.uri_template_matcher',
@@ -55,9 +56,11 @@ function pathMatcher(pattern: PathPattern): Matcher {
       },
     }
   }
-  if (pattern.endsWith('/{**}')) return { url_path: { path: { prefix: prefixOf(pattern) } } }
-  if (!pattern.includes('{*}')) return { url_path: { path: { exact: pattern } } }
-  const regex = pattern.split('{*}').map(escapeRe2).join(VALUE)
+  if (!pattern.includes('{*}')) {
+    return { url_path: { path: isPrefix(pattern) ? { prefix: prefixOf(pattern) } : { exact: pattern } } }
+  }
+  const values = (text: string) => text.split('{*}').map(escapeRe2).join(VALUE)
+  const regex = isPrefix(pattern) ? `${values(prefixOf(pattern))}.*` : values(pattern)
   return { url_path: { path: { safe_regex: { regex } } } }
 }
 
