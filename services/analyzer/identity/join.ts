@@ -4,20 +4,21 @@ import {
   halvesNear,
   markJoined,
   minutesOfRelays,
+  rangeOf,
   writeJoined,
   writeJoinedHours,
 } from '../../store/queries/join.ts'
 import type { MinuteRange } from '../../store/queries/spans.ts'
 import type { Store } from '../../store/store.ts'
 import { HURRIED, type Pace } from '../pace.ts'
-import { ranges } from '../spans/pair.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 
-/** Changed minutes that one round takes up, and minutes that are joined together: bounds of a job's time. */
-export const MINUTES_MAX = 60
-const RANGE_MINUTES_MAX = 30
+/** Changed minutes that one round takes up: a week of them, as a file has that nobody sent before. */
+export const MINUTES_MAX = 10_000
+/** Lines after which a statement ends, if it has more than a minute: bounds the time for which it holds up others. */
+const STATEMENT_HALVES = 500_000
 /** Lines that a statement joins at most, if one minute holds no more of one connection: bounds its memory, some 300 bytes a line. */
 export const HALVES_MAX = 2_000_000
 
@@ -40,25 +41,37 @@ export async function joinCallers(
     const changed = await changedMinutes(store.jobs, Math.min(before, 4_000_000_000_000), MINUTES_MAX)
     const around = changed.flatMap(({ minute }) => [minute - MINUTE_MS, minute, minute + MINUTE_MS])
     const minutes = [...new Set([...around, ...(await minutesOfRelays(store.jobs, changed))])].sort((a, b) => a - b)
-    for (const range of ranges(minutes, RANGE_MINUTES_MAX)) await joinRange(store, range, pauseMs, halvesMax)
-    const hours = new Set(minutes.map((minute) => Math.floor(minute / HOUR_MS) * HOUR_MS))
-    for (const hour of hours) await writeJoinedHours(store.jobs, { since: hour, until: hour + HOUR_MS })
+    if (minutes.length > 0) await joinMinutes(store, minutes, pauseMs, halvesMax)
+    for (const range of hoursOf(minutes)) await writeJoinedHours(store.jobs, range)
     await markJoined(store.jobs, changed)
     joined += minutes.length
     if (changed.length < MINUTES_MAX) return joined
   }
 }
 
-async function joinRange(store: Store, range: MinuteRange, pauseMs: number, halvesMax: number): Promise<void> {
-  const halves = await halvesNear(store.jobs, range)
-  if (halves > halvesMax && range.until - range.since > MINUTE_MS) {
-    for (let since = range.since; since < range.until; since += MINUTE_MS)
-      await joinRange(store, { since, until: since + MINUTE_MS }, pauseMs, halvesMax)
+/** Joins minutes, however far apart, with as few statements as their lines allow: the engine takes a second to analyse one. */
+async function joinMinutes(store: Store, minutes: number[], pauseMs: number, halvesMax: number): Promise<void> {
+  const halves = await halvesNear(store.jobs, rangeOf(minutes))
+  if (halves > Math.min(halvesMax, STATEMENT_HALVES) && minutes.length > 1) {
+    const middle = minutes.length >> 1
+    await joinMinutes(store, minutes.slice(0, middle), pauseMs, halvesMax)
+    await joinMinutes(store, minutes.slice(middle), pauseMs, halvesMax)
     return
   }
   const parts = Math.max(1, Math.ceil(halves / halvesMax))
   for (let part = 0; part < parts; part++) {
-    await writeJoined(store.jobs, range, part, parts)
+    await writeJoined(store.jobs, minutes, part, parts)
     if (pauseMs > 0) await sleep(pauseMs)
   }
+}
+
+/** The hours that some minutes are of, neighbours in one range. */
+function hoursOf(minutes: readonly number[]): MinuteRange[] {
+  const found: MinuteRange[] = []
+  for (const hour of new Set(minutes.map((minute) => Math.floor(minute / HOUR_MS) * HOUR_MS))) {
+    const last = found.at(-1)
+    if (last?.until === hour) last.until += HOUR_MS
+    else found.push({ since: hour, until: hour + HOUR_MS })
+  }
+  return found
 }

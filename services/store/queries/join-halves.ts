@@ -7,8 +7,9 @@ export const SLOT_S = 5
 export const slotOf = (time: string) => `toInt32(intDiv(toUnixTimestamp(${time}), ${SLOT_S}))`
 export const minuteOf = (time: string) => `toInt32(intDiv(toUnixTimestamp(${time}), 60))`
 
-/** Halves of the minutes from `since` to `until`, and those of a minute around. */
-export const WITHIN = `toStartOfMinute(time) >= {since:DateTime('UTC')} AND toStartOfMinute(time) < {until:DateTime('UTC')}`
+/** Halves of the minutes that are joined, which are from `since` to `until`; and all of these, and those of a minute around. */
+export const WITHIN = `toStartOfMinute(time) >= {since:DateTime('UTC')} AND toStartOfMinute(time) < {until:DateTime('UTC')}
+  AND toUnixTimestamp(toStartOfMinute(time)) IN {minutes:Array(UInt32)}`
 export const NEAR = `toStartOfMinute(time) >= {since:DateTime('UTC')} - INTERVAL 1 MINUTE AND toStartOfMinute(time) < {until:DateTime('UTC')} + INTERVAL 1 MINUTE`
 
 /** The lines that ask who called, of the part of them that is joined: those of callees, and those of callers that do not say who they are. */

@@ -5,6 +5,8 @@ import { CALLS, COMMON, COUNTS } from './join-calls.ts'
 import { NEAR } from './join-halves.ts'
 import type { MinuteRange } from './spans.ts'
 
+const MINUTE_MS = 60_000
+
 export interface ChangedMinute {
   minute: number
   /** Halves that came, and times that it was touched from outside. */
@@ -78,13 +80,15 @@ const SUMS = `sum(requests), sum(denied), sum(lines), sum(lines_denied), sum(not
 const NOTHING = `0 AS requests, 0 AS denied, 0 AS lines, 0 AS lines_denied, 0 AS not_found, 0 AS lines_not_found,
   toDateTime64('2299-12-31 00:00:00', 6, 'UTC') AS first_seen, toDateTime64(0, 6, 'UTC') AS last_seen, toUInt64(9007199254740991) AS mark`
 const INSIDE = `j.minute >= {since:DateTime('UTC')} AND j.minute < {until:DateTime('UTC')}`
+const OF_MINUTES = `${INSIDE} AND toUnixTimestamp(j.minute) IN {minutes:Array(UInt32)}`
 
 /**
- * Joins a part of the lines of a range's minutes, and writes the part's calls anew. Calls that are no longer found are written as zero;
+ * Joins a part of the lines of some minutes, and writes the part's calls anew. Calls that are no longer found are written as zero;
  * with the last part, those of parts that are no more. Two rewriting passes are off, for the engine analyses the statement in half the
  * time then.
  */
-export async function writeJoined(client: ClickHouseClient, range: MinuteRange, part = 0, parts = 1): Promise<void> {
+export async function writeJoined(client: ClickHouseClient, minutes: number[], part = 0, parts = 1): Promise<void> {
+  const range = rangeOf(minutes)
   await run(
     client,
     `INSERT INTO joined_call (part, minute, ${ENDS}, ${COUNTED}, version)
@@ -94,12 +98,24 @@ export async function writeJoined(client: ClickHouseClient, range: MinuteRange, 
        SELECT {part:UInt16} AS part, minute, tuple(${ENDS}) AS ends, ${COUNTED} FROM (${CALLS})
        UNION ALL
        SELECT part, minute, tuple(${ENDS}) AS ends, ${NOTHING} FROM joined_call AS j FINAL
-       WHERE ${INSIDE} AND (j.part = {part:UInt16} OR {part:UInt16} + 1 = {parts:UInt16} AND j.part >= {parts:UInt16})
+       WHERE ${OF_MINUTES} AND (j.part = {part:UInt16} OR {part:UInt16} + 1 = {parts:UInt16} AND j.part >= {parts:UInt16})
      )
      GROUP BY part, minute, ends
      SETTINGS ${LIMITS.jobs}, enable_materialized_cte = 1, optimize_and_compare_chain = 0, optimize_extract_common_expressions = 0`,
-    { since: range.since / 1000, until: range.until / 1000, part, parts },
+    {
+      since: range.since / 1000,
+      until: range.until / 1000,
+      minutes: minutes.map((minute) => minute / 1000),
+      part,
+      parts,
+    },
   )
+}
+
+/** The range that some minutes are in, in order. Times are milliseconds since 1970. */
+export function rangeOf(minutes: readonly number[]): MinuteRange {
+  const [first = 0] = minutes
+  return { since: first, until: (minutes.at(-1) ?? first) + MINUTE_MS }
 }
 
 /** Sums the minutes of a range of whole hours, and writes the hours anew. */
