@@ -136,7 +136,7 @@ describe.skipIf(withoutBrowser())('the page', { timeout: 60_000 }, () => {
     await replay.waitFor({ timeout: 30_000 })
     const number = (text: string) => Number(text.replaceAll(/[^\d]/g, ''))
     const outcomes = (await replay.locator('.verdict .number').allTextContents()).map(number)
-    expect(outcomes).toHaveLength(5)
+    expect(outcomes).toHaveLength(6)
     const total = number(/against ([\d,]+) request/.exec((await replay.textContent()) ?? '')![1]!)
     expect(outcomes.reduce((sum, outcome) => sum + outcome, 0)).toBe(total)
     await page.getByRole('region', { name: 'Rendered files' }).getByText('apiVersion').first().waitFor()
