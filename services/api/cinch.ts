@@ -43,6 +43,7 @@ import type { Preflight } from '../model/preflight.ts'
 import type { ReplayResult } from '../model/replay.ts'
 import { migrate } from '../store/migrate.ts'
 import { readInventory } from '../store/queries/inventory.ts'
+import { unnamedRequests } from '../store/queries/join-answers.ts'
 import { rejectReasons, rejects } from '../store/queries/rejects.ts'
 import {
   edgeHours,
@@ -57,6 +58,7 @@ import type { Store } from '../store/store.ts'
 import { type BacktestOptions, backtest } from './backtest.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
 import { type CompletenessAnswer, completeness, withMetricEdges } from './completeness.ts'
+import { type DisagreementsAnswer, disagreements } from './disagreements.ts'
 import { type Doctor, examine } from './doctor.ts'
 import { createFreshness, type SourceListing } from './freshness.ts'
 import { createTemplates, type Templates } from './templates.ts'
@@ -107,6 +109,8 @@ export interface Cinch {
   doctor(source: string): Promise<Doctor>
   /** Access logs held against the proxies' request counters, by callee and hour. */
   completeness(window: AskedWindow): Promise<CompletenessAnswer>
+  /** Where one word on who called is held against another's. */
+  disagreements(window: AskedWindow): Promise<DisagreementsAnswer>
   /** Chains by root operation and shape, and where they break. */
   chains(asked: AskedChains): Promise<ChainsAnswer>
   /** One chain. @throws CinchError `not_found` */
@@ -266,8 +270,12 @@ function questions(store: Store, chainsCounted: () => Promise<void>): Omit<Cinch
   const storedTemplates = createStoredTemplates(store)
   const observed = async (asked: AskedWindow) => {
     const window = resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))
-    const [rows, inventory] = await Promise.all([edgeRows(store.reads, window), readInventory(store.reads)])
-    const found = await observe(rows, inventory, (some) => edgeHours(store.reads, window, some))
+    const [rows, inventory, why] = await Promise.all([
+      edgeRows(store.reads, window),
+      readInventory(store.reads),
+      unnamedRequests(store.reads, window),
+    ])
+    const found = await observe(rows, inventory, (some) => edgeHours(store.reads, window, some), why)
     return { window, inventory, ...found }
   }
   const operations = async (asked: AskedWindow) => {
@@ -302,6 +310,7 @@ function questions(store: Store, chainsCounted: () => Promise<void>): Omit<Cinch
     },
     doctor: async (source) => await examine(store, source === '' ? '' : findSource(source).id),
     completeness: async (asked) => await completeness(store, asked),
+    disagreements: async (asked) => await disagreements(store, asked),
     chains: async (asked) => {
       await chainsCounted()
       return await chains(store, asked, edges)

@@ -35,6 +35,7 @@ export interface Backend {
   backtest(asked: AskedBacktest): ReturnType<Cinch['backtest']>
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>
+  disagreements: Cinch['disagreements']
   chains(asked: AskedChains): ReturnType<Cinch['chains']>
   templates: Cinch['templates']
   senders(): Promise<Registration[]>

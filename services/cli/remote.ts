@@ -21,6 +21,7 @@ export function remoteBackend(url: string, token: string): Backend {
       await call('POST', '/api/v1/policies/preflight', {}, JSON.stringify({ files, ...window })),
     backtest: async (asked) => await call('POST', '/api/v1/policies/backtest', {}, JSON.stringify(asked)),
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
+    disagreements: async (window) => await get('/api/v1/disagreements', window),
     chains: async (asked) => await get('/api/v1/chains', asked),
     doctor: async (source) => await get('/api/v1/doctor', { source }),
     templates: {

@@ -4,6 +4,7 @@ import type { Command, Context } from './command.ts'
 import { backtestCommand } from './commands/backtest.ts'
 import { chainsCommand } from './commands/chains.ts'
 import { diffCommand } from './commands/diff.ts'
+import { disagreementsCommand } from './commands/disagreements.ts'
 import { ingestCommand } from './commands/ingest.ts'
 import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
 import { operationsCommand } from './commands/operations.ts'
@@ -21,6 +22,7 @@ export const COMMANDS: Command[] = [
   sourcesCommand,
   graphCommand,
   chainsCommand,
+  disagreementsCommand,
   operationsCommand,
   generateCommand,
   replayCommand,

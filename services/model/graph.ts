@@ -5,7 +5,7 @@ export interface Graph {
   window: { since: string; until: string }
   nodes: GraphNode[]
   edges: GraphEdge[]
-  /** Requests whose caller nobody named and no address tells: roots of traces, spans whose parent never came. */
+  /** Requests whose caller nobody named and no address tells, by the reason. */
   unattributed: Unattributed[]
 }
 
@@ -38,6 +38,8 @@ export interface GraphEdge {
   first_seen: string
   last_seen: string
   operations: EdgeOperation[]
+  /** Of an edge from an address: why nobody was named for it, in requests. Those that were not looked at yet are not among them. */
+  unnamed?: Partial<Record<Reason, number>>
 }
 
 export interface EdgeOperation {
@@ -49,9 +51,34 @@ export interface EdgeOperation {
   not_found: number
 }
 
+/**
+ * Why a caller is not known. `root`: a trace begins there. `unpaired`: the span's parent never came. From `two_callers` on, what the
+ * caller join says; `unknown`: it did not look yet, or the line was sent more than once.
+ */
+export type Reason =
+  | 'root'
+  | 'unpaired'
+  | 'unknown'
+  /** Two proxies say that they opened the one connection. */
+  | 'two_callers'
+  /** Who used the connection, or who wrote lines there, is not the one whose address it is. */
+  | 'contradicted'
+  /** It came through a gateway that passes connections on unread, and that connection's own line is not there. */
+  | 'relay'
+  /** A caller's line fits, but it does not say who wrote it. */
+  | 'unnamed_caller'
+  /** The callee tells an address that the client sent along, not the connection's. */
+  | 'forwarded_address'
+  /** Several had the address at that time: a node's, or one that was dealt anew. */
+  | 'shared_address'
+  /** Nobody is known to have had the address: no proxy, outside of the mesh, behind address translation. */
+  | 'unknown_address'
+  /** The line's sender is not registered any more, or for no evidence. */
+  | 'untrusted_sender'
+
 export interface Unattributed {
   destination: string
-  reason: 'root' | 'unpaired' | 'unknown'
+  reason: Reason
   requests: number
 }
 

@@ -81,9 +81,9 @@ describe('one call is one call', () => {
       operation('GET /a', '', 4),
     ]
     expect(graphOf(rows, SHOP).edges[0]?.operations).toEqual([
-      { method: 'GET', path: '/b', requests: 7, denied: 0 },
-      { method: 'GET /a', path: '', requests: 4, denied: 0 },
-      { method: 'GET', path: '/a', requests: 3, denied: 0 },
+      { method: 'GET', path: '/b', requests: 7, denied: 0, not_found: 0 },
+      { method: 'GET /a', path: '', requests: 4, denied: 0, not_found: 0 },
+      { method: 'GET', path: '/a', requests: 3, denied: 0, not_found: 0 },
     ])
   })
 })
@@ -207,6 +207,39 @@ test('names that hold separators are not taken for one another', () => {
     })
   const rows = [pair('a\nb', 'c', 'destination'), pair('a', 'b\nc', 'span')]
   expect(edgesOf(rows)).toHaveLength(2)
+})
+
+test('a node that is a service to one row and a workload to another is a workload, in any order', () => {
+  const rows = [callerSees(), callerSees({ source_workload: 'orders', destination_service: 'pay.shop' })]
+  const kinds = (of: typeof rows) => graphOf(of).nodes.map(({ id, kind }) => `${id} ${kind}`)
+  expect(kinds(rows)).toEqual(['shop/orders workload', 'shop/pay service', 'shop/web workload'])
+  expect(kinds(rows.toReversed())).toEqual(kinds(rows))
+})
+
+test('why nobody was named is told as often as an edge has requests, over all of its operations', () => {
+  const why = [
+    { edge: 'a', reason: 'forwarded_address', requests: 3 },
+    { edge: 'a', reason: 'two_callers', requests: 1 },
+    { edge: 'b', reason: 'shared_address', requests: 9 },
+    { edge: 'c', reason: 'two_callers', requests: 5 },
+  ] as const
+  const nameless = { ...NOTHING, destination_namespace: 'shop', destination_workload: 'orders' }
+  const rows = [
+    { ...nameless, edge: 'a', requests: 2 },
+    { ...nameless, edge: 'a', requests: 3, denied: 1 },
+    { ...nameless, edge: 'b', requests: 7, source_address: '::ffff:10.0.0.7' },
+    // A name that is there already: what the join says of others is not said of it.
+    { ...nameless, edge: 'c', source_workload: 'web', source_evidence: 'claimed' as const },
+  ]
+  const { calls, unattributed } = callsOf(rows.flatMap(createNaming(rows, { workloads: [], services: [] })), why)
+  const graph = buildGraph({ since: '', until: '' }, { calls, unattributed })
+  expect(graph.unattributed).toEqual([
+    { destination: 'shop/orders', reason: 'forwarded_address', requests: 3 },
+    { destination: 'shop/orders', reason: 'two_callers', requests: 1 },
+    { destination: 'shop/orders', reason: 'unknown', requests: 2 },
+  ])
+  expect(graph.edges).toMatchObject([{ source: 'address:10.0.0.7', unnamed: { shared_address: 7 } }, { source: 'web' }])
+  expect(graph.edges[1]).not.toHaveProperty('unnamed')
 })
 
 test('the same rows in any order are the same text', () => {

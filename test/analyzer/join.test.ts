@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { joinCallers } from '../../services/analyzer/identity/join.ts'
 import { openTestStore, type TestStore } from '../collector/support.ts'
 import { seeded } from '../policy-gen/support.ts'
+import { openedBy, taken } from './join-lines.ts'
 import { type Line, type TrueCall, traffic } from './join-traffic.ts'
 
 const opened: TestStore[] = []
@@ -157,30 +158,6 @@ describe.each([1, 2])("callers of Istio's default format, seed %i", (seed) => {
 })
 
 describe('single lines', () => {
-  const at = '2026-11-05T10:00:30.000Z'
-  const pod = (workload: string, log: Record<string, unknown>) =>
-    JSON.stringify({
-      log: JSON.stringify({ start_time: at, method: 'GET', path: '/a', response_code: 200, duration: 5, ...log }),
-      kubernetes: { namespace_name: 'shop', pod_name: `${workload}-5f7c9d8b6d-x2x4z`, container_name: 'istio-proxy' },
-    })
-  const taken = (remote: string, more = {}) =>
-    pod('orders', {
-      upstream_cluster: 'inbound|8080||',
-      upstream_host: '127.0.0.1:8080',
-      upstream_local_address: '127.0.0.6:1',
-      downstream_local_address: '10.0.0.2:8080',
-      downstream_remote_address: remote,
-      ...more,
-    })
-  const opened_by = (workload: string, local: string, more = {}) =>
-    pod(workload, {
-      upstream_cluster: 'outbound|80||orders.shop.svc.cluster.local',
-      upstream_host: '10.0.0.2:8080',
-      upstream_local_address: local,
-      downstream_local_address: '10.96.0.1:80',
-      downstream_remote_address: `${local.split(':')[0]}:9`,
-      ...more,
-    })
   const id = '12f7b436-bae1-498a-a8f2-e5cc651bdc54'
   const callers = async (store: TestStore) =>
     (await store.rows<FoundCall>(FOUND)).map(({ caller, rung, evidence }) => `${caller} ${rung} ${evidence}`)
@@ -188,8 +165,8 @@ describe('single lines', () => {
   test('an id that two workloads send names neither', async () => {
     const lines = [
       taken('10.0.0.9:0', { request_id: id }),
-      opened_by('web', '10.0.0.3:100', { request_id: id }),
-      opened_by('mail', '10.0.0.4:100', { request_id: id }),
+      openedBy('web', '10.0.0.3:100', { request_id: id }),
+      openedBy('mail', '10.0.0.4:100', { request_id: id }),
     ]
     const store = await joined('join-ids', [])
     await store.request('istio-json', lines.join('\n'), {})
@@ -199,7 +176,7 @@ describe('single lines', () => {
 
   test('two that claim one connection are nobody, and who they were is kept', async () => {
     const store = await joined('join-two', [])
-    const lines = [taken('10.0.0.3:100'), opened_by('web', '10.0.0.3:100'), opened_by('mail', '10.0.0.3:100')]
+    const lines = [taken('10.0.0.3:100'), openedBy('web', '10.0.0.3:100'), openedBy('mail', '10.0.0.3:100')]
     await store.request('istio-json', lines.join('\n'), {})
     await joinCallers(store.store)
     expect(await callers(store)).toEqual([' two_callers none'])
@@ -211,7 +188,7 @@ describe('single lines', () => {
   test('the word of a sender that is registered for claims joins nothing', async () => {
     const store = await joined('join-cap', [])
     await store.request('istio-json', taken('10.0.0.3:100'), {})
-    await store.request('istio-json', opened_by('web', '10.0.0.3:100'), { sender: 'team', evidenceCap: 'claimed' })
+    await store.request('istio-json', openedBy('web', '10.0.0.3:100'), { sender: 'team', evidenceCap: 'claimed' })
     await joinCallers(store.store)
     expect(await callers(store)).toEqual([' unknown_address none'])
   })

@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { DisagreementsAnswer } from '../../services/api/disagreements.ts'
 import { ERRORS } from '../../services/model/errors.ts'
+import { openedBy, taken } from '../analyzer/join-lines.ts'
 import { expectError, runCli, runHere, scratch } from '../support/cli.ts'
 import { accessLine, callLine } from '../support/telemetry.ts'
 
@@ -166,8 +168,30 @@ describe('questions', () => {
     })
   })
 
+  test('who called, where nobody can be named: how many requests and why, and whose words differ', async () => {
+    const [own, file] = [room.path('unnamed'), room.path('unnamed.log')]
+    const lines = [taken('10.0.0.3:100'), openedBy('web', '10.0.0.3:100'), openedBy('mail\u001b[2J', '10.0.0.3:100')]
+    writeFileSync(file, [...lines, taken('10.0.0.9:0', { path: '/b' })].join('\n'))
+    expect((await runHere(['ingest', '--source', 'istio-json', file], { store: own })).code).toBe(0)
+    const graph = await runHere(['graph'], { store: own })
+    expect(graph.stdout).toContain('no caller known (forwarded_address): 1 requests to shop/orders')
+    expect(graph.stdout).toContain(
+      "2 requests without a caller's name: 1 forwarded_address (the client sent the address along), 1 two_callers (two proxies claim the connection)",
+    )
+    const told = await runHere(['disagreements'], { store: own })
+    expect(told.stdout).toMatch(/: 1 disagreements\n.*\nshop\/orders {2}two_callers {2}- .* 2026-11-05T10:00:30/)
+    expect(told.stdout).not.toContain('\u001b')
+    const { disagreements } = (await runHere(['disagreements', '--json'], { store: own })).json<DisagreementsAnswer>()
+    expect(disagreements).toMatchObject([{ callee: 'shop/orders', said: expect.stringContaining('shop/web') }])
+    const before = await runHere(
+      ['disagreements', '--until', '2026-11-05T10:00:00Z', '--since', '2026-11-05T09:00:00Z'],
+      { store: own },
+    )
+    expect(before.stdout).toContain('nobody disagrees')
+  })
+
   test('--json is one document on stdout, and nothing else', async () => {
-    const commands = [['sources'], ['graph'], ['rejects'], ['doctor'], ['senders'], ['migrate']]
+    const commands = [['sources'], ['graph'], ['rejects'], ['doctor'], ['disagreements'], ['senders'], ['migrate']]
     for (const command of commands) {
       const ran = await runHere([...command, '--json'], { store })
       expect({ command, stderr: ran.stderr }).toEqual({ command, stderr: '' })

@@ -1,5 +1,6 @@
-import type { GraphNode, Unattributed } from '../../model/graph.ts'
+import type { GraphNode, Reason, Unattributed } from '../../model/graph.ts'
 import type { Inventory } from '../../model/inventory.ts'
+import type { UnnamedRow } from '../../store/queries/join-answers.ts'
 import type { EdgeRow, UsageRow } from '../../store/queries/rollups.ts'
 import { createKeys } from './keys.ts'
 import { createParties, type Parties } from './parties.ts'
@@ -9,7 +10,11 @@ export interface Call<Row extends EdgeRow> {
   row: Row
   source: GraphNode
   destination: GraphNode
+  /** Of a caller that is an address: why nobody was named, in requests. */
+  unnamed?: Why
 }
+
+type Why = ReadonlyMap<Reason, number>
 
 export interface Calls<Row extends EdgeRow> {
   calls: Call<Row>[]
@@ -91,21 +96,53 @@ export function createNaming(rows: readonly UsageRow[], inventory: Inventory): N
 /** Names may hold any separator, so the length tells where the first one ends. */
 const pairOf = (caller: string, callee: string) => `${caller.length} ${caller}${callee}`
 
-/** The hops that count, and those whose caller nobody named. */
-export function callsOf<Row extends EdgeRow>(hops: readonly Hop<Row>[]): Calls<Row> {
+/**
+ * The hops that count, and those whose caller nobody named.
+ * @param why what the caller join says of those, by edge
+ */
+export function callsOf<Row extends UsageRow>(hops: readonly Hop<Row>[], why: readonly UnnamedRow[] = []): Calls<Row> {
   const unattributed = new Map<string, Unattributed>()
   const calls: Call<Row>[] = []
+  const reasonsOf = createReasons(why)
   for (const { row, source, destination } of hops) {
-    if (source) calls.push({ row, source, destination })
-    else count(unattributed, destination.id, row)
+    const unnamed = row.source_evidence === 'none' && row.unpaired === '' ? reasonsOf(row) : undefined
+    if (source) calls.push({ row, source, destination, ...(unnamed && unnamed.size > 0 && { unnamed }) })
+    else count(unattributed, destination.id, row, unnamed)
   }
   return { calls, unattributed: [...unattributed.values()] }
 }
 
-function count(unattributed: Map<string, Unattributed>, destination: string, row: EdgeRow): void {
-  const reason = row.unpaired === '' ? 'unknown' : row.unpaired
-  const key = `${destination} ${reason}`
-  const entry = unattributed.get(key) ?? { destination, reason, requests: 0 }
-  entry.requests += row.requests + row.denied
-  unattributed.set(key, entry)
+/** Gives each row as many of its edge's reasons as it has requests: an edge's operations are rows of their own. */
+function createReasons(why: readonly UnnamedRow[]): (row: UsageRow) => Why {
+  const byEdge = Map.groupBy(
+    why.map((entry) => ({ ...entry })),
+    ({ edge }) => edge,
+  )
+  return (row) => {
+    const given = new Map<Reason, number>()
+    let left = row.requests + row.denied
+    for (const entry of byEdge.get(row.edge) ?? []) {
+      const requests = Math.min(left, entry.requests)
+      if (requests === 0) continue
+      given.set(entry.reason, requests)
+      entry.requests -= requests
+      left -= requests
+    }
+    return given
+  }
+}
+
+function count(unattributed: Map<string, Unattributed>, destination: string, row: EdgeRow, why: Why = new Map()): void {
+  const add = (reason: Reason, requests: number) => {
+    const key = `${destination} ${reason}`
+    const entry = unattributed.get(key) ?? { destination, reason, requests: 0 }
+    entry.requests += requests
+    unattributed.set(key, entry)
+  }
+  let left = row.requests + row.denied
+  for (const [reason, requests] of why) {
+    add(reason, requests)
+    left -= requests
+  }
+  if (left > 0) add(row.unpaired === '' ? 'unknown' : row.unpaired, left)
 }

@@ -1,5 +1,5 @@
 import { EVIDENCE } from '../../model/evidence.ts'
-import type { EdgeOperation, Graph, GraphEdge, GraphNode } from '../../model/graph.ts'
+import type { EdgeOperation, Graph, GraphEdge, GraphNode, Reason } from '../../model/graph.ts'
 import type { EdgeRow, OperationRow, Window } from '../../store/queries/rollups.ts'
 import type { Call, Calls } from './calls.ts'
 
@@ -20,6 +20,7 @@ export function buildGraph(window: Window, { calls, unattributed }: Calls<EdgeRo
     const known = edges.get(key) ?? { edge: emptyEdge(call), operations: new Map() }
     edges.set(key, known)
     addRow(known.edge, call.row)
+    if (call.unnamed) addUnnamed(known.edge, Object.fromEntries(call.unnamed))
     if ('method' in call.row) addOperation(known.operations, call.row)
   }
   for (const { destination } of unattributed) {
@@ -58,6 +59,8 @@ function addNode(nodes: Map<string, GraphNode>, node: GraphNode, cluster: string
     return
   }
   known.principal ||= node.principal
+  // To one row it is the service that was asked for, to another the workload: whichever the store gives first.
+  if (node.kind === 'workload') known.kind = 'workload'
   if (cluster !== '' && !known.cluster.split('+').includes(cluster))
     known.cluster = known.cluster === '' ? cluster : `${known.cluster}+${cluster}`
 }
@@ -93,6 +96,11 @@ function addRow(edge: GraphEdge, row: EdgeRow): void {
   if (row.mtls === 'no' || (edge.mtls === 'unknown' && row.mtls === 'yes')) edge.mtls = row.mtls
   if (row.first_seen < edge.first_seen) edge.first_seen = row.first_seen
   if (row.last_seen > edge.last_seen) edge.last_seen = row.last_seen
+}
+
+export function addUnnamed(edge: GraphEdge, unnamed: GraphEdge['unnamed'] = {}): void {
+  for (const [reason, requests] of Object.entries(unnamed))
+    edge.unnamed = { ...edge.unnamed, [reason]: (edge.unnamed?.[reason as Reason] ?? 0) + requests }
 }
 
 function addOperation(operations: Map<string, EdgeOperation>, row: OperationRow): void {

@@ -1,5 +1,6 @@
 import { EVIDENCE } from '../../model/evidence.ts'
 import type { Graph, GraphEdge, GraphNode, Grouping } from '../../model/graph.ts'
+import { addUnnamed } from './graph.ts'
 
 /** A screen never gets more; beyond, namespaces stand for their members. */
 export const NODES_MAX = 150
@@ -95,6 +96,7 @@ function addEdge(edges: Map<string, GraphEdge>, edge: GraphEdge): void {
   }
   known.requests += edge.requests
   known.denied += edge.denied
+  addUnnamed(known, edge.unnamed)
   if (known.protocol !== edge.protocol) known.protocol = 'unknown'
   if (EVIDENCE[edge.evidence] < EVIDENCE[known.evidence]) known.evidence = edge.evidence
   if (edge.mtls === 'no' || known.mtls === 'yes') known.mtls = edge.mtls

@@ -1,4 +1,5 @@
 import type { Inventory } from '../../model/inventory.ts'
+import type { UnnamedRow } from '../../store/queries/join-answers.ts'
 import type { HourRow, KeptHours, OperationRow, UsageRow } from '../../store/queries/rollups.ts'
 import { type Calls, callsOf, createNaming } from './calls.ts'
 import { chooseHops, type Told } from './choice.ts'
@@ -13,11 +14,15 @@ export interface Observed extends Calls<UsageRow> {
   operations(rows: readonly OperationRow[]): Calls<OperationRow>
 }
 
-/** @param hoursOf the usage of some edges by the hour; asked for only where the sums over the window do not settle what counts */
+/**
+ * @param hoursOf the usage of some edges by the hour; asked for only where the sums over the window do not settle what counts
+ * @param why what the caller join says of callers that it did not find
+ */
 export async function observe(
   rows: readonly UsageRow[],
   inventory: Inventory,
   hoursOf: (edges: string[]) => Promise<HourRow[]>,
+  why: readonly UnnamedRow[] = [],
 ): Promise<Observed> {
   const naming = createNaming(rows, inventory)
   const hops = rows.flatMap((row) => naming(row))
@@ -26,11 +31,14 @@ export async function observe(
   const kept = unsettled.size === 0 ? choice.kept : byHour(hops, unsettled, await hoursOf([...unsettled]))
   const chosen = new Set(kept.map(keyOf))
   return {
-    ...callsOf(kept),
+    ...callsOf(kept, why),
     parties: naming.parties,
     partial: hoursKept(kept),
     operations: (operations) =>
-      callsOf(operations.flatMap((row) => naming(row)).filter((hop) => chosen.has(keyOf(hop)))),
+      callsOf(
+        operations.flatMap((row) => naming(row)).filter((hop) => chosen.has(keyOf(hop))),
+        why,
+      ),
   }
 }
 

@@ -77,6 +77,16 @@ export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
     },
     async ({ query }) => await cinch.completeness(query),
   )
+  app.get<{ Querystring: AskedWindow }>(
+    '/api/v1/disagreements',
+    {
+      schema: {
+        summary: 'Where one word on who called is held against another: claims, connections, addresses',
+        querystring: WindowQuery,
+      },
+    },
+    async ({ query }) => await cinch.disagreements(query),
+  )
   chainRoutes(app, cinch)
 }
 

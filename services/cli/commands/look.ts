@@ -4,6 +4,7 @@ import { type Command, table, toJson } from '../command.ts'
 import { FORMATS } from '../graph-formats.ts'
 import { WINDOW } from '../options.ts'
 import { printable } from '../printable.ts'
+import { unnamedText } from '../unnamed.ts'
 
 export const sourcesCommand: Command = {
   name: 'sources',
@@ -106,6 +107,8 @@ export const graphCommand: Command = {
       print(
         `no caller known (${entry.reason}): ${entry.requests.toLocaleString('en')} requests to ${printable(entry.destination)}`,
       )
+    const unnamed = unnamedText(graph)
+    if (unnamed) print(unnamed)
     return 0
   },
 }

@@ -1,0 +1,25 @@
+import { type Disagreement, disagreementRows } from '../store/queries/join-answers.ts'
+import { storedWindow, type Window } from '../store/queries/rollups.ts'
+import type { Store } from '../store/store.ts'
+import { type AskedWindow, resolveWindow } from './window.ts'
+
+/** Disagreements of one answer, those of the most requests; claims are a client's to choose, and so is how many there are. */
+export const DISAGREEMENTS_MAX = 1_000
+
+export interface DisagreementsAnswer {
+  window: Window
+  disagreements: Disagreement[]
+  /** Disagreements of the window that are not in the list. */
+  left_out: number
+}
+
+/** Where one word on who called is held against another's. */
+export async function disagreements(store: Store, asked: AskedWindow): Promise<DisagreementsAnswer> {
+  const window = resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))
+  const rows = await disagreementRows(store.reads, window, DISAGREEMENTS_MAX)
+  return {
+    window,
+    disagreements: rows.map(({ total: _, ...row }) => row),
+    left_out: (rows[0]?.total ?? 0) - rows.length,
+  }
+}
