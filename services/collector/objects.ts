@@ -9,7 +9,7 @@ import { readObjects } from './sources/kubernetes-objects/read.ts'
 const OBJECTS_BYTES_MAX = 256 << 20
 
 /**
- * Reads Kubernetes objects (YAML documents, JSON, `List`s) and declares their workloads and services.
+ * Reads Kubernetes objects (YAML documents, JSON, `List`s) and declares their workloads, services and addresses.
  * @throws CinchError `bad_objects` when it is neither YAML nor JSON
  */
 export async function storeObjects(
@@ -33,7 +33,11 @@ export async function storeObjects(
   await declareWorkloads(store.jobs, found.workloads satisfies Workload[])
   await declareServices(store.jobs, found.services satisfies Service[])
   await declareAddresses(store.jobs, found.addresses)
-  return { accepted: found.workloads.length + found.services.length, rejected: found.unreadable, bytes: size }
+  return {
+    accepted: found.workloads.length + found.services.length + found.slices,
+    rejected: found.unreadable,
+    bytes: size,
+  }
 }
 
 function parseDocuments(text: string, name: string): unknown[] {

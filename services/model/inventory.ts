@@ -38,8 +38,8 @@ export interface PodAddress {
   address: string
   /** Of the node: whoever runs on it may speak from it. */
   shared: boolean
-  /** ISO 8601, UTC. */
-  since: string
+  /** ISO 8601, UTC; absent where it is not told: from when it is declared on. */
+  since?: string
 }
 
 export interface Inventory {

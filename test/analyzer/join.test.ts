@@ -213,4 +213,63 @@ describe('single lines', () => {
     await joinCallers(store.store)
     expect(await callers(store)).toEqual([' shared_address none', 'shop/web address address'])
   })
+
+  test('a Pod that an EndpointSlice names has its address from when it was declared, one in the network of its node has not', async () => {
+    const store = await joined('join-slices', [])
+    const endpoint = (address: string, pod: string, nodeName = 'n1') => ({
+      addresses: [address],
+      nodeName,
+      targetRef: { kind: 'Pod', name: pod, namespace: 'shop' },
+    })
+    const node = {
+      kind: 'Node',
+      metadata: { name: 'n1', creationTimestamp: '2026-11-01T00:00:00Z' },
+      status: {
+        addresses: [
+          { type: 'InternalIP', address: '10.0.0.8' },
+          { type: 'Hostname', address: 'n1' },
+        ],
+      },
+    }
+    const slice = (...endpoints: object[]) => ({
+      kind: 'EndpointSlice',
+      apiVersion: 'discovery.k8s.io/v1',
+      metadata: { name: 'web-x2x4z', namespace: 'shop' },
+      addressType: 'IPv4',
+      endpoints,
+    })
+    const declare = (...objects: object[]) =>
+      store.request('kubernetes-objects', objects.map((object) => JSON.stringify(object)).join('\n---\n'), {})
+    const agent = endpoint('10.0.0.8', 'agent-x2x4z')
+    const elsewhere = endpoint('10.0.0.6', 'far-5f7c9d8b6d-x2x4z', 'n2')
+    expect(await declare(node, slice(endpoint('10.0.0.7', 'web-5f7c9d8b6d-x2x4z'), agent, elsewhere))).toMatchObject({
+      accepted: 1,
+      rejected: 0,
+    })
+    // Of a node that nobody tells, who knows who speaks from the address.
+    expect(await declare(slice(elsewhere))).toMatchObject({ accepted: 0, rejected: 1 })
+    const now = { start_time: new Date().toISOString() }
+    const lines = [
+      taken('10.0.0.7:100', { path: '/before' }),
+      taken('10.0.0.6:100', { ...now, path: '/far' }),
+      taken('10.0.0.8:100', { ...now, path: '/node' }),
+      taken('10.0.0.7:100', { ...now, path: '/own' }),
+    ]
+    await store.request('istio-json', lines.join('\n'), {})
+    await joinCallers(store.store)
+    // What nobody can be named for is kept without its path.
+    expect(await callers(store)).toEqual([
+      ' unknown_address none',
+      ' shared_address none',
+      ' unknown_address none',
+      'shop/web address address',
+    ])
+    // Declared again it is held from when it was declared first: one row, however often.
+    await declare(node, slice(endpoint('10.0.0.7', 'web-5f7c9d8b6d-x2x4z')))
+    expect(
+      await store.rows(
+        "SELECT workload, uniqExact(since) AS times, max(until) > min(since) AS goes_on FROM declared_address WHERE address = toIPv6('::ffff:10.0.0.7') GROUP BY workload",
+      ),
+    ).toEqual([{ workload: 'web', times: 1, goes_on: 1 }])
+  })
 })

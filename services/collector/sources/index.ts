@@ -187,7 +187,8 @@ export const SOURCES: Source[] = [
     aliases: [],
     title: 'Kubernetes workloads, services and service accounts (YAML or JSON)',
     kind: 'objects',
-    tells: 'labels for selectors, service accounts, how service ports map to workload ports, owners',
+    tells:
+      'labels for selectors, service accounts, how service ports map to workload ports, owners, which addresses are whose',
     cannotTell: 'requests',
   },
 ]

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { Inventory, PodAddress, Service, Workload } from '../../model/inventory.ts'
 import { insertRows, query, run } from '../store.ts'
+import { DECLARED_HOLD } from './join-addresses.ts'
 
 export async function declareWorkloads(client: ClickHouseClient, workloads: Workload[]): Promise<void> {
   await insertRows(
@@ -36,14 +37,18 @@ export async function declareAddresses(
   now = new Date(),
 ): Promise<void> {
   if (addresses.length === 0) return
-  const until = now.toISOString().replace('T', ' ').slice(0, -1)
   const time = (iso: string) => iso.replace('T', ' ').slice(0, -1)
-  const readable = addresses.filter(({ address }) => isIP(address) !== 0)
+  const until = time(now.toISOString())
+  const readable = addresses
+    .filter(({ address }) => isIP(address) !== 0)
+    .map((entry) => ({ ...entry, address: mapped(entry.address), since: entry.since && time(entry.since) }))
+  const held = readable.some(({ since }) => since === undefined) ? await heldSince(client, until) : new Map()
+  const rows = readable.map((entry) => ({ ...entry, since: entry.since ?? held.get(holdKey(entry)) ?? until, until }))
   await insertRows(
     client,
     'declared_address',
     'cluster String, address String, namespace String, workload String, pod String, shared Bool, since String, until String',
-    readable.map((entry) => ({ ...entry, address: mapped(entry.address), since: time(entry.since), until })),
+    rows,
   )
   await run(
     client,
@@ -51,10 +56,26 @@ export async function declareAddresses(
      SELECT DISTINCT toStartOfMinute(h.time) AS minute, 1, max(h.loaded) OVER (PARTITION BY minute) FROM call_half AS h
      WHERE toString(h.client) IN {addresses:Array(String)} AND h.time >= {since:DateTime64(3, 'UTC')}`,
     {
-      addresses: [...new Set(readable.map(({ address }) => mapped(address)))],
-      since: time(readable.map(({ since }) => since).sort()[0] ?? until),
+      addresses: [...new Set(rows.map(({ address }) => address))],
+      since: rows.map(({ since }) => since).sort()[0] ?? until,
     },
   )
+}
+
+type Held = Pick<PodAddress, 'cluster' | 'namespace' | 'pod' | 'address' | 'shared'>
+const holdKey = ({ cluster, namespace, pod, address, shared }: Held) =>
+  JSON.stringify([cluster, namespace, pod, address, shared])
+
+/** Since when Pods have the addresses that they still hold: one that is declared again and again has it all the time. */
+async function heldSince(client: ClickHouseClient, now: string): Promise<Map<string, string>> {
+  const rows = await query<Held & { since: string }>(
+    client,
+    `SELECT cluster, namespace, pod, toString(address) AS address, shared, toString(min(d.since)) AS since FROM (
+       SELECT cluster, namespace, pod, address, shared, since, max(a.until) AS last FROM declared_address AS a GROUP BY ALL) AS d
+     WHERE last + ${DECLARED_HOLD} >= {now:DateTime64(3, 'UTC')} GROUP BY ALL`,
+    { now },
+  )
+  return new Map(rows.map((row) => [holdKey(row), row.since]))
 }
 
 /** The store keeps IPv4 addresses as IPv6 ones. */

@@ -3,7 +3,7 @@ import { RELAYS } from './join-callers.ts'
 import { ASKING, CAP, keyOf, NEAR, SLOT_S, serviceNumber, slotOf, WITHIN, workloadNumber } from './join-halves.ts'
 
 /** A Pod that was declared holds its address so long after it was declared last. */
-const DECLARED_HOLD = 'INTERVAL 10 MINUTE'
+export const DECLARED_HOLD = 'INTERVAL 10 MINUTE'
 
 /** Addresses whose owner is asked for, each at a slot and as a cluster knows it. */
 const ASKED = `

@@ -1,23 +1,16 @@
 import type { PodAddress, Service, ServicePort, Workload } from '../../../model/inventory.ts'
+import { readAddresses } from './addresses.ts'
+import { type Fields, fields, isFields, list, port, text } from './fields.ts'
 
 /** What a set of objects declares; `unreadable` counts objects of a kind that is read here but whose shape is not theirs. */
 export interface Declared {
   workloads: Workload[]
   services: Service[]
   addresses: PodAddress[]
+  /** EndpointSlices whose addresses of Pods were read. */
+  slices: number
   unreadable: number
 }
-
-type Fields = Record<string, unknown>
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-const fields = (value: unknown): Fields => (isFields(value) ? value : {})
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
-const text = (value: unknown): string =>
-  typeof value === 'string' ? value : typeof value === 'number' ? String(value) : ''
-const port = (value: unknown): number =>
-  typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65536 ? value : 0
 
 /** Where each kind of workload keeps its Pod template. */
 const POD_TEMPLATE: Record<string, (spec: Fields) => Fields> = {
@@ -44,11 +37,13 @@ export function readObjects(documents: unknown[], cluster: string): Declared {
     .filter((object) => object['kind'] === 'Service')
     .map((object) => readService(object, cluster, pods))
   const named = [...workloads, ...services]
+  const { addresses, slices, slicesUnread } = readAddresses(objects, cluster)
   return {
     workloads: workloads.filter((workload) => workload.name !== ''),
     services: services.filter((service) => service.name !== ''),
-    addresses: objects.filter((object) => object['kind'] === 'Pod').flatMap((object) => addressesOf(object, cluster)),
-    unreadable: named.filter((object) => object.name === '').length,
+    addresses,
+    slices,
+    unreadable: named.filter((object) => object.name === '').length + slicesUnread,
   }
 }
 
@@ -79,42 +74,6 @@ function podsOf(object: Fields, cluster: string): Pod[] {
     owner: ownerOf(metadata),
   }
   return [{ workload, ports: new Map(ports) }]
-}
-
-/**
- * The addresses of a Pod, and its node's: these are shared, and so are those of a Pod in the node's network. A Pod that has ended has
- * none any more; one without a start was not placed yet.
- */
-function addressesOf(object: Fields, cluster: string): PodAddress[] {
-  const metadata = fields(object['metadata'])
-  const status = fields(object['status'])
-  const since = text(status['startTime']) || text(metadata['creationTimestamp'])
-  const ended = ['Succeeded', 'Failed'].includes(text(status['phase']))
-  const pod = text(metadata['name'])
-  if (ended || pod === '' || Number.isNaN(Date.parse(since))) return []
-  const of = { cluster, namespace: text(metadata['namespace']) || 'default', pod, since: new Date(since).toISOString() }
-  const all = (list: unknown, one: unknown) => [...addressList(list), text(one)].filter((address) => address !== '')
-  const hosts = new Set(all(status['hostIPs'], status['hostIP']))
-  const own = new Set(all(status['podIPs'], status['podIP']))
-  return [
-    ...[...own].map((address) => ({ ...of, workload: workloadOf(object), address, shared: hosts.has(address) })),
-    ...[...hosts].filter((host) => !own.has(host)).map((address) => ({ ...of, workload: '', address, shared: true })),
-  ]
-}
-
-const addressList = (value: unknown) => list(value).map((entry) => text(fields(entry)['ip']))
-
-/** The controller that made a Pod, as `declared_workload` names it: of a ReplicaSet its Deployment, of a Job its CronJob are not told. */
-function workloadOf(pod: Fields): string {
-  const metadata = fields(pod['metadata'])
-  const owner = list(metadata['ownerReferences'])
-    .map(fields)
-    .find((reference) => reference['controller'] !== false)
-  if (!owner) return text(metadata['name'])
-  const hash = labels(metadata['labels'])['pod-template-hash']
-  const name = text(owner['name'])
-  const isHashed = text(owner['kind']) === 'ReplicaSet' && hash !== undefined && name.endsWith(`-${hash}`)
-  return isHashed ? name.slice(0, -hash.length - 1) : name
 }
 
 function readService(object: Fields, cluster: string, pods: Pod[]): Service {
