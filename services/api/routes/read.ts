@@ -67,6 +67,12 @@ export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
     async ({ query }) => await cinch.doctor(query.source ?? ''),
   )
 
+  wordRoutes(app, cinch)
+  chainRoutes(app, cinch)
+}
+
+/** Where what one tells is held against what another does. */
+function wordRoutes(app: FastifyInstance, cinch: Cinch): void {
   app.get<{ Querystring: AskedWindow }>(
     '/api/v1/completeness',
     {
@@ -87,7 +93,6 @@ export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
     },
     async ({ query }) => await cinch.disagreements(query),
   )
-  chainRoutes(app, cinch)
 }
 
 function chainRoutes(app: FastifyInstance, cinch: Cinch): void {
