@@ -1,8 +1,10 @@
 import { atLeast, type Evidence } from '../services/model/evidence.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
+import type { CallerWorkload } from '../services/model/permission.ts'
 import type { InventoryIndex } from './inventory-index.ts'
 import type { NamingRule } from './naming.ts'
-import { isPrincipal } from './naming.ts'
+import { isLabel, isPrincipal } from './naming.ts'
+import { selectorOf } from './selector.ts'
 
 export type CallerResult =
   | { ok: true; principal: string; basis: 'observed' | 'assumed' }
@@ -44,4 +46,29 @@ function checked(principal: string, basis: 'observed' | 'assumed'): CallerResult
   return isPrincipal(principal)
     ? { ok: true, principal, basis }
     : { ok: false, code: 'principal', reason: `${JSON.stringify(principal)} is no SPIFFE identity` }
+}
+
+/** Finds the workload that sent an operation's requests, with the labels that select its pods. */
+export type WorkloadOf = (operation: ObservedOperation) => CallerWorkload
+
+export function workloadsBehind(index: InventoryIndex): WorkloadOf {
+  const found = new Map<string, CallerWorkload>()
+  return ({ source: { cluster, namespace, workload } }) => {
+    const key = JSON.stringify([cluster, namespace, workload])
+    const entry = found.get(key) ?? {
+      cluster,
+      namespace,
+      workload,
+      selector: selectorFor(index, cluster, namespace, workload),
+    }
+    found.set(key, entry)
+    return entry
+  }
+}
+
+function selectorFor(index: InventoryIndex, cluster: string, namespace: string, workload: string) {
+  const known = index.workload({ cluster, namespace, workload })
+  const selector = known ? selectorOf(known, index) : null
+  if (!selector || !Object.entries(selector).every(([key, value]) => isLabel(key, value))) return null
+  return Object.fromEntries(Object.entries(selector).sort(([left], [right]) => (left < right ? -1 : 1)))
 }

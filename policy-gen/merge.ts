@@ -1,9 +1,9 @@
 import { EVIDENCE } from '../services/model/evidence.ts'
 import type { ObservedOperation, OperationUsers } from '../services/model/operation.ts'
-import type { Permission, WorkloadReference } from '../services/model/permission.ts'
+import type { CallerWorkload, Permission } from '../services/model/permission.ts'
 
 /** Adds an observation to a permission that it also supports. */
-export function addObservation(permission: Permission, operation: ObservedOperation): void {
+export function addObservation(permission: Permission, operation: ObservedOperation, seen: CallerWorkload): void {
   const { evidence } = permission
   if (operation.firstSeen < evidence.first_seen) evidence.first_seen = operation.firstSeen
   if (operation.lastSeen > evidence.last_seen) evidence.last_seen = operation.lastSeen
@@ -14,7 +14,6 @@ export function addObservation(permission: Permission, operation: ObservedOperat
   else delete evidence.users
   if (EVIDENCE[operation.source.evidence] > EVIDENCE[evidence.strength]) evidence.strength = operation.source.evidence
   if (!evidence.reporters.includes(operation.reporter)) evidence.reporters.push(operation.reporter)
-  const seen = callerWorkload(operation)
   if (!permission.caller.workloads.some((known) => sameWorkload(known, seen))) permission.caller.workloads.push(seen)
   for (const flag of operation.pathFlags) {
     const { flags } = permission.operation
@@ -36,10 +35,6 @@ export function firstEvidence(operation: ObservedOperation): Permission['evidenc
   }
 }
 
-export function callerWorkload({ source }: ObservedOperation): WorkloadReference {
-  return { cluster: source.cluster, namespace: source.namespace, workload: source.workload }
-}
-
 function joined(left: OperationUsers, right: OperationUsers): OperationUsers {
   const seen = new Map([...left.seen, ...right.seen].map((one) => [JSON.stringify(one), one]))
   return { without: left.without + right.without, seen: [...seen.values()] }
@@ -49,6 +44,6 @@ function plaintext(operation: ObservedOperation): number {
   return operation.mtls === 'no' ? operation.requests : 0
 }
 
-function sameWorkload(left: WorkloadReference, right: WorkloadReference): boolean {
+function sameWorkload(left: CallerWorkload, right: CallerWorkload): boolean {
   return left.cluster === right.cluster && left.namespace === right.namespace && left.workload === right.workload
 }

@@ -4,11 +4,11 @@ import type { ObservedOperation } from '../services/model/operation.ts'
 import type { Callee, Granularity, Permission } from '../services/model/permission.ts'
 import { GRANULARITIES, isGranularity } from '../services/model/permission.ts'
 import { type CalleeOf, calleesOf } from './callees.ts'
-import { callerOf } from './callers.ts'
+import { callerOf, type WorkloadOf, workloadsBehind } from './callers.ts'
 import { conditionsOf } from './conditions.ts'
 import { PolicyError } from './errors.ts'
 import { type InventoryIndex, indexInventory } from './inventory-index.ts'
-import { addObservation, callerWorkload, firstEvidence } from './merge.ts'
+import { addObservation, firstEvidence } from './merge.ts'
 import { type NamingRule, namingRule } from './naming.ts'
 import { scopeOf } from './scope.ts'
 
@@ -65,18 +65,19 @@ export function propose(
   const settings = readOptions(options)
   const index = indexInventory(inventory)
   const calleeOf = calleesOf(operations, index, settings.selector)
+  const workloadOf = workloadsBehind(index)
   const permissions = new Map<string, Permission>()
   const skipped = new Map<string, Skipped>()
   const missing: { operation: ObservedOperation; key: string }[] = []
   for (const operation of operations) {
-    const result = permit(operation, settings, index, calleeOf)
+    const result = permit(operation, settings, index, calleeOf, workloadOf)
     if ('code' in result) skip(skipped, operation, result.code, result.reason)
     else if (operation.requests <= (operation.notFound ?? 0)) missing.push({ operation, key: permissionKey(result) })
     else {
       const key = permissionKey(result)
       const known = permissions.get(key)
       if (known) {
-        addObservation(known, operation)
+        addObservation(known, operation, workloadOf(operation))
         if (result.caller.basis === 'assumed') known.caller.basis = 'assumed'
       } else permissions.set(key, result)
     }
@@ -124,6 +125,7 @@ function permit(
   settings: Settings,
   index: InventoryIndex,
   calleeOf: CalleeOf,
+  workloadOf: WorkloadOf,
 ): Permission | { code: SkipCode; reason: string } {
   if (operation.requests === 0) return { code: 'denied', reason: 'only denied requests were seen; they teach nothing' }
   const callee = calleeOf(operation)
@@ -133,7 +135,7 @@ function permit(
   return {
     effect: 'allow',
     callee: callee.callee,
-    caller: { principal: caller.principal, basis: caller.basis, workloads: [callerWorkload(operation)] },
+    caller: { principal: caller.principal, basis: caller.basis, workloads: [workloadOf(operation)] },
     ...scopeOf(operation, settings.granularity, index.workloadPort(operation)),
     conditions: [],
     evidence: firstEvidence(operation),

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasPrometheus } from './collector/metrics/prometheus.ts'
+import { ENGINES, engineBinary } from './lab/engines/setup.ts'
 import { labBinary } from './lab/setup.ts'
 import { descriptions } from './openapi/setup.ts'
 
@@ -37,6 +38,12 @@ export const REQUIREMENTS: Requirement[] = [
     variable: 'CINCH_REQUIRE_LAB',
     how: 'npm run lab:setup; policies are enforced by a real Envoy in it',
     present: () => labBinary() !== undefined,
+  },
+  {
+    what: 'an engine of NetworkPolicies (Cyclonus)',
+    variable: 'CINCH_REQUIRE_ENGINES',
+    how: 'npm run lab:setup with Go 1.26; rendered NetworkPolicies are decided by it',
+    present: () => ENGINES.every((engine) => engineBinary(engine) !== undefined),
   },
   {
     what: 'the shared telemetry',

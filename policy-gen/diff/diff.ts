@@ -58,7 +58,7 @@ function deployedIn(files: readonly PolicyText[], context: ReplayContext): Deplo
   const selector = context.assumed?.selector
   const selectorRule = selector === undefined ? null : namingRule(selector, 'assumed selector')
   const found = formats.flatMap(
-    (format) => format.deployed?.(set, { index: indexInventory(context.inventory), selectorRule }) ?? [],
+    (format) => format.deployed?.(set, { index: indexInventory(context.inventory), selectorRule, rego: null }) ?? [],
   )
   if (found.length > 0) return found
   const known = formats.filter((format) => format.deployed).map(({ id }) => id)

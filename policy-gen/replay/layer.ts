@@ -2,7 +2,7 @@ import type { ObservedOperation } from '../../services/model/operation.ts'
 import type { InventoryIndex } from '../inventory-index.ts'
 import type { NamingRule } from '../naming.ts'
 import type { DeployedRules } from './deployed.ts'
-import type { IgnoredDocument, PolicySet } from './documents.ts'
+import type { IgnoredDocument, PolicySet, PolicyText } from './documents.ts'
 import type { ReplayRequest } from './request.ts'
 import { all, type Tri } from './tri.ts'
 
@@ -12,15 +12,38 @@ export interface Verdict {
   reason: string
 }
 
-/** What one kind of enforcement point makes of an observed operation. */
-export type Layer = (operation: ObservedOperation, request: ReplayRequest) => Verdict
+/** An observed operation, and its requests as an enforcement point would see them. */
+export interface Asked {
+  operation: ObservedOperation
+  request: ReplayRequest
+}
+
+/**
+ * What one kind of enforcement point makes of observed operations: a verdict for each, in their order. Layers are asked
+ * about many at once, because engines are: a process or a parsed policy set serves them all.
+ */
+export type Layer = (asked: readonly Asked[]) => Verdict[]
+
+/** The layer that decides each operation by itself. */
+export function layerOf(decide: (operation: ObservedOperation, request: ReplayRequest) => Verdict): Layer {
+  return (asked) => asked.map(({ operation, request }) => decide(operation, request))
+}
 
 /** What the formats know besides the files. */
 export interface LayerContext {
   index: InventoryIndex
   /** Labels of callees that no inventory knows. */
   selectorRule: NamingRule | null
+  /** Evaluates Rego; null where there is no OPA. */
+  rego: RegoEngine | null
 }
+
+/**
+ * OPA: which of the inputs `data.envoy.authz.allow` allows, with these modules and data, in the inputs' order.
+ *
+ * @throws Error with what OPA says of modules that it does not take
+ */
+export type RegoEngine = (files: readonly PolicyText[], inputs: readonly unknown[]) => boolean[]
 
 /**
  * A language of policies that replay evaluates: one folder here, and one line in `formats.ts`. It takes the documents
@@ -43,10 +66,13 @@ export interface Format {
  * else of the first that cannot tell, else of the first.
  */
 export function throughAll(layers: readonly Layer[]): Layer {
-  return (operation, request) => {
-    const verdicts = layers.map((layer) => layer(operation, request))
-    const allowed = all(...verdicts.map((verdict) => verdict.allowed))
-    return verdicts.find((verdict) => verdict.allowed === allowed) ?? NO_POLICY
+  return (asked) => {
+    const answers = layers.map((layer) => layer(asked))
+    return asked.map((_, at) => {
+      const verdicts = answers.flatMap((answer) => answer[at] ?? [])
+      const allowed = all(...verdicts.map((verdict) => verdict.allowed))
+      return verdicts.find((verdict) => verdict.allowed === allowed) ?? NO_POLICY
+    })
   }
 }
 

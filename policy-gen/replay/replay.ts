@@ -5,7 +5,7 @@ import { indexInventory } from '../inventory-index.ts'
 import { type NamingRule, namingRule } from '../naming.ts'
 import { type IgnoredDocument, ignoredDocument, type PolicyText, readPolicySet } from './documents.ts'
 import { formats } from './formats.ts'
-import { throughAll, type Verdict } from './layer.ts'
+import { type RegoEngine, throughAll, type Verdict } from './layer.ts'
 import { type ReplayRequest, requestOf, routesAmong } from './request.ts'
 
 export interface ReplayContext {
@@ -13,6 +13,8 @@ export interface ReplayContext {
   /** The naming rules that the policies rest on; see `readAssumed` of `policy-gen/report.ts`. */
   assumed?: { principal?: string; selector?: string }
   window: { since: string; until: string }
+  /** Evaluates Rego; without it, Rego is refused with a word on how to get it. */
+  rego?: RegoEngine | null
 }
 
 /** A replay's result, with the documents that it could not take into account. */
@@ -35,7 +37,7 @@ export function replay(
   const index = indexInventory(context.inventory)
   const principal = ruleOf(context.assumed?.principal, 'assumed principal')
   const selectorRule = ruleOf(context.assumed?.selector, 'assumed selector')
-  const read = formats.flatMap((format) => format.read(set, { index, selectorRule }) ?? [])
+  const read = formats.flatMap((format) => format.read(set, { index, selectorRule, rego: context.rego ?? null }) ?? [])
   const decide = throughAll(read.map(({ layer }) => layer))
   const result: Replay = {
     window: context.window,
@@ -49,9 +51,13 @@ export function replay(
     ignored: [...read.flatMap(({ ignored }) => ignored), ...set.rest().map(ignoredDocument)],
   }
   const routesOf = routesAmong(operations)
-  for (const operation of operations) {
-    const request = requestOf(operation, index, principal, routesOf)
-    count(result, operation, request, decide(operation, request))
+  const asked = operations.map((operation) => ({
+    operation,
+    request: requestOf(operation, index, principal, routesOf),
+  }))
+  for (const [at, verdict] of decide(asked).entries()) {
+    const one = asked[at]
+    if (one) count(result, one.operation, one.request, verdict)
   }
   const { newly_denied, newly_allowed, uncertain, denied_not_found } = result
   for (const calls of [newly_denied, newly_allowed, uncertain, denied_not_found]) calls.sort(byRequests)

@@ -37,6 +37,8 @@ export interface PolicyCase {
   /** Labels of the callee's pods, as far as the policies select by them. */
   labels: Record<string, string>
   principal: string
+  /** The caller's pods, where the policies select by them and not by the principal. */
+  caller?: { namespace: string; workload: string; labels: Record<string, string> }
   method: string
   path: string
   /** The workload's port; 0 when the policies do not look at it. */

@@ -11,6 +11,7 @@ import type { Inventory } from '../model/inventory.ts'
 import type { ObservedOperation } from '../model/operation.ts'
 import type { ReplayCall } from '../model/replay.ts'
 import type { Window } from '../store/queries/rollups.ts'
+import { regoEngineFor } from './opa.ts'
 
 /** Days that are replayed when nobody says how many; the last of the window. */
 export const DAYS_DEFAULT = 7
@@ -47,7 +48,8 @@ export async function backtest(
     const { learned, inventory } = await observe(before)
     const { files } = generate(learned, inventory, target, { ...options, window: before })
     const { seen } = await observe({ since, until })
-    const result = replay(files, seen, { inventory, assumed: readAssumed(files), window: { since, until } })
+    const context = { inventory, assumed: readAssumed(files), window: { since, until }, rego: regoEngineFor(files) }
+    const result = replay(files, seen, context)
     days.push({
       day,
       learned_days: index,

@@ -61,6 +61,7 @@ import { type CompletenessAnswer, completeness, withMetricEdges } from './comple
 import { type DisagreementsAnswer, disagreements } from './disagreements.ts'
 import { type Doctor, examine } from './doctor.ts'
 import { createFreshness, type SourceListing } from './freshness.ts'
+import { regoEngineFor } from './opa.ts'
 import { createTemplates, type Templates } from './templates.ts'
 import { type AskedWindow, resolveWindow } from './window.ts'
 
@@ -331,7 +332,8 @@ function policyQuestions(
     },
     replay: async (files, asked) => {
       const { window, inventory, calls } = await seen(asked)
-      return replay(files, observedOperations(calls.calls), { inventory, assumed: readAssumed(files), window })
+      const rego = regoEngineFor(files)
+      return replay(files, observedOperations(calls.calls), { inventory, assumed: readAssumed(files), window, rego })
     },
     diff: async (files, asked, rules = {}) => {
       const { window, inventory, calls } = await seen(asked)

@@ -47,12 +47,12 @@ export function writeFiles(out: string, files: PolicyFile[]): void {
   writeManifest(root, paths)
 }
 
-/** Reads the policies and JSON files below `dir`, none when there is no such directory. */
+/** Reads the policies below `dir`, with their data, schemas and reports; none when there is no such directory. */
 export function readFiles(dir: string): PolicyFile[] {
   if (!existsSync(dir)) return []
   listing(dir)
   return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(ya?ml|json)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.(ya?ml|json|cedar|cedarschema|rego)$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
     .map((path) => ({ path: relative(dir, path), content: readFileSync(path, 'utf8') }))

@@ -27,13 +27,19 @@ export interface Callee extends WorkloadReference {
   mutualTlsSeen: boolean
 }
 
+/** A workload behind an identity. */
+export interface CallerWorkload extends WorkloadReference {
+  /** Labels that select its pods and no other application's; null when the inventory has none. */
+  selector: Record<string, string> | null
+}
+
 export interface Caller {
   /** Platform identity without a scheme: `cluster.local/ns/a/sa/b`. */
   principal: string
   /** `assumed`: a naming rule made it from a name that the caller only claimed. */
   basis: 'observed' | 'assumed'
   /** The workloads that were seen behind the identity; more than one means a shared service account. */
-  workloads: WorkloadReference[]
+  workloads: CallerWorkload[]
 }
 
 /** A widening that the evidence forced: what was asked for could not be said, so the next wider thing is. */

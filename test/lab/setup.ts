@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ENGINES, setUpEngine } from './engines/setup.ts'
 import { KAFKA_VERSION, setUpKafka } from './kafka/setup.ts'
 import { COLLECTOR_VERSION, hasGo, setUpCollector } from './otelcol/setup.ts'
 
@@ -122,6 +123,10 @@ if (import.meta.main) {
     const collector = `OpenTelemetry Collector ${COLLECTOR_VERSION}`
     if (hasGo()) console.log(`${collector} is ready: ${setUpCollector()}`)
     else console.log(`${collector} is left out: building it needs Go; its test is skipped`)
+    for (const engine of ENGINES) {
+      if (hasGo()) console.log(`${engine} is ready: ${setUpEngine(engine)}`)
+      else console.log(`${engine} is left out: building it needs Go; its tests are skipped`)
+    }
   } catch (error) {
     console.error(`The lab is not set up: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = 3

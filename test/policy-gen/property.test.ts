@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { generate } from '../../policy-gen/generate.ts'
 import { covers, type Grant, rulesOf } from '../../policy-gen/grants/rules.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
-import { targets } from '../../policy-gen/targets/index.ts'
 import type { Loss } from '../../policy-gen/targets/target.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
+import { decidable, rego } from './engines/opa.ts'
 import { concrete, randomOperations } from './random.ts'
 import { inventoryOf, WINDOW } from './support.ts'
 
@@ -18,7 +18,7 @@ const seeds = fc.integer({ min: 1, max: 1_000_000 })
  * Targets that cannot say what these calls need, by id, with the reason. Each must announce in its loss report what it
  * lets in instead; a target that is not listed must have nothing to report.
  */
-const COARSE: Record<string, string> = {}
+const COARSE: Record<string, string> = { kubernetes: 'the network sees pods and ports, no methods and no paths' }
 
 /** Whether a loss report says that a call is let in although it was not observed. */
 function announces(loss: readonly Loss[], { source, destination, method, path, workloadPort }: ObservedOperation) {
@@ -55,7 +55,7 @@ function crossProduct(operations: ObservedOperation[]): { call: ObservedOperatio
   )
 }
 
-describe.each(targets)('policies of $id at granularity path', { timeout: TIMEOUT_MS }, (target) => {
+describe.each(decidable)('policies of $id at granularity path', { timeout: TIMEOUT_MS }, (target) => {
   it('allow every observed call and no other combination of what was observed', () => {
     fc.assert(
       fc.property(seeds, fc.integer({ min: 1, max: 60 }), (seed, count) => {
@@ -63,7 +63,7 @@ describe.each(targets)('policies of $id at granularity path', { timeout: TIMEOUT
         const inventory = inventoryOf(operations)
         const { files, report } = generate(operations, inventory, target, { window: WINDOW })
         if (COARSE[target.id] === undefined) expect(report.loss).toEqual([])
-        const context = { inventory, window: WINDOW }
+        const context = { inventory, window: WINDOW, rego }
         const all = replay(files, operations, context)
         expect(all.still_allowed).toBe(operations.reduce((sum, { requests }) => sum + requests, 0))
         const cross = crossProduct(operations)
@@ -92,7 +92,7 @@ describe.each(targets)('policies of $id at granularity path', { timeout: TIMEOUT
         const operations = randomOperations(seed, 30)
         const inventory = inventoryOf(operations)
         const { files } = generate(operations, inventory, target, { granularity, window: WINDOW })
-        const result = replay(files, operations, { inventory, window: WINDOW })
+        const result = replay(files, operations, { inventory, window: WINDOW, rego })
         expect(result.newly_denied).toEqual([])
         expect(result.uncertain).toEqual([])
       }),

@@ -83,13 +83,12 @@ export function inventory(short: ShortInventory | undefined): Inventory {
   return { workloads, services }
 }
 
-/** Every workload of the operations with the label `app`, as an inventory would have it. */
+/** Every workload of the operations, on either end, with the label `app`, as an inventory would have it. */
 export function inventoryOf(operations: readonly ObservedOperation[]): Inventory {
   const workloads = Object.fromEntries(
-    operations.map(({ destination }) => [
-      [destination.cluster, destination.namespace, destination.workload].join('/'),
-      { app: destination.workload },
-    ]),
+    operations
+      .flatMap(({ source, destination }) => [source, destination])
+      .map(({ cluster, namespace, workload }) => [[cluster, namespace, workload].join('/'), { app: workload }]),
   )
   return inventory({ workloads })
 }

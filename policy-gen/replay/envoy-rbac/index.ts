@@ -1,6 +1,6 @@
 import type { ObservedOperation, Party } from '../../../services/model/operation.ts'
 import { isExternal } from '../external.ts'
-import type { Format, LayerContext, Verdict } from '../layer.ts'
+import { type Format, type LayerContext, layerOf, type Verdict } from '../layer.ts'
 import type { ReplayRequest } from '../request.ts'
 import { hasLabels, type KnownLabels, labelsOf, sameName } from '../selection.ts'
 import { all, fromBoolean, some, type Tri } from '../tri.ts'
@@ -14,7 +14,7 @@ export const envoyRbac: Format = {
     if (mine.length === 0) return null
     const { filters, ignored } = readFilters(mine)
     const filtersOf = filtersByCallee(filters, context)
-    return { layer: (operation, request) => evaluate(filtersOf(operation), request), ignored }
+    return { layer: layerOf((operation, request) => evaluate(filtersOf(operation), request)), ignored }
   },
 }
 

@@ -1,4 +1,4 @@
-import type { Format } from '../layer.ts'
+import { type Format, layerOf } from '../layer.ts'
 import { policiesByCallee } from './callee.ts'
 import { deployedRules } from './deployed.ts'
 import { isIstio, readIstio } from './documents.ts'
@@ -13,7 +13,7 @@ export const istio: Format = {
     const documents = readIstio(mine)
     const policiesOf = policiesByCallee(documents, index, selectorRule)
     const { ignored } = documents
-    return { layer: (operation, request) => evaluate(request, policiesOf(operation.destination)), ignored }
+    return { layer: layerOf((operation, request) => evaluate(request, policiesOf(operation.destination))), ignored }
   },
   deployed(set, context) {
     const mine = set.take(isIstio)

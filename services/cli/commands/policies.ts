@@ -1,4 +1,5 @@
 import type { Generated } from '../../../policy-gen/generate.ts'
+import { POLICY_FILE } from '../../../policy-gen/replay/formats.ts'
 import { targets } from '../../../policy-gen/targets/index.ts'
 import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
 import type { PolicyOptions } from '../../api/routes/policies.ts'
@@ -71,7 +72,7 @@ export const generateCommand: Command = {
 function describeGenerated(out: string, { files, report }: Generated): string {
   const { principal, selector } = report.assumed
   const lines = [
-    `${report.permissions.length} permissions in ${files.filter((file) => file.path.endsWith('.yaml')).length} files in ${out}`,
+    `${report.permissions.length} permissions in ${files.filter((file) => POLICY_FILE.test(file.path)).length} files in ${out}`,
     ...(principal ? [`ASSUMED: callers known by a claimed name have the principal ${principal}`] : []),
     ...(selector ? [`ASSUMED: callees that no inventory knows have the labels ${selector}`] : []),
     ...reasons(report.skipped.map((skipped) => skipped.reason)),
@@ -115,11 +116,11 @@ export function policiesIn(args: Arguments, command: string): PolicyFile[] {
   if (!dir || args.positionals.length > 1)
     throw new CinchError('usage', 'give one directory of policies', `cinch ${command} DIR`)
   const files = readFiles(dir)
-  if (files.some((file) => /\.ya?ml$/.test(file.path))) return files
+  if (files.some((file) => POLICY_FILE.test(file.path))) return files
   throw new CinchError(
     'bad_policy',
     `${dir} holds no policies`,
-    'give a directory with .yaml files, such as cinch policies generate writes',
+    'give a directory with .yaml, .cedar or .rego files, such as cinch policies generate writes',
   )
 }
 

@@ -14,7 +14,8 @@ const BUILD_DEADLINE_MS = 480_000
 /** Where Go is when it is not in the PATH, as its own installation puts it. */
 const GO_FOLDER = '/usr/local/go/bin'
 
-const environment = () => ({ ...process.env, PATH: `${process.env['PATH']}:${GO_FOLDER}`, CGO_ENABLED: '0' })
+/** The environment in which Go is found, and builds without a C compiler. */
+export const goEnvironment = () => ({ ...process.env, PATH: `${process.env['PATH']}:${GO_FOLDER}`, CGO_ENABLED: '0' })
 
 function cachedBinary(): string {
   const { XDG_CACHE_HOME = join(homedir(), '.cache') } = process.env
@@ -28,7 +29,7 @@ export function collectorBinary(): string | undefined {
 }
 
 /** True when this machine can build the Collector. */
-export const hasGo = () => spawnSync('go', ['version'], { env: environment() }).status === 0
+export const hasGo = () => spawnSync('go', ['version'], { env: goEnvironment() }).status === 0
 
 /**
  * Builds the Collector and puts it into the cache.
@@ -55,7 +56,7 @@ export function setUpCollector(): string {
 }
 
 function go(cwd: string, args: string[]): void {
-  const done = spawnSync('go', args, { cwd, env: environment(), encoding: 'utf8', timeout: BUILD_DEADLINE_MS })
+  const done = spawnSync('go', args, { cwd, env: goEnvironment(), encoding: 'utf8', timeout: BUILD_DEADLINE_MS })
   if (done.error) throw new Error(`cannot run go (${done.error.message}); install Go, then run again`)
   if (done.status !== 0) throw new Error(`go ${args[0]} ended with ${done.status}\n${done.stderr.trim().slice(-2000)}`)
 }

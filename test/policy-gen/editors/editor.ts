@@ -13,6 +13,8 @@ export interface EditableRule {
 export interface Editor {
   /** Whether a file allows something. */
   allows: (file: PolicyFile) => boolean
+  /** `namespace/label` of a rule's callee, where another file says which pods it is. */
+  calleeOf?: (callee: string, files: readonly PolicyFile[]) => string
   /** Whether a file refuses what others may allow: it would hide a damage that lets in. */
   guards?: (file: PolicyFile) => boolean
   /** The rules of a file, and its text once they were changed. */

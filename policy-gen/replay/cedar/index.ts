@@ -1,0 +1,48 @@
+import { type CalleesOf, calleesOf } from '../callees.ts'
+import type { Asked, Format, Layer, Verdict } from '../layer.ts'
+import { readCallees } from './callees.ts'
+import { readCedar } from './documents.ts'
+import { decide, prepare } from './evaluate.ts'
+import { type SliceOf, slicesOf } from './slices.ts'
+
+/**
+ * Cedar policies at an enforcement point that asks with the entities and the context of `schema.cedarschema` (see the
+ * target's README). The engine is Cedar itself; what it is asked is decided here.
+ */
+export const cedar: Format = {
+  id: 'cedar',
+  read(set, context) {
+    const documents = readCedar(set.texts)
+    if (!documents) return null
+    const layer = layerOf(calleesOf(readCallees(documents.entities), context), slicesOf(documents))
+    return { layer, ignored: documents.ignored }
+  },
+}
+
+// Parsing is dear: what one caller asks of one callee is decided together.
+function layerOf(callees: CalleesOf, sliceOf: SliceOf): Layer {
+  return (asked) => {
+    const verdicts: Verdict[] = []
+    const groups = Map.groupBy(asked.keys(), (at) => groupKey(asked[at], callees))
+    for (const indices of groups.values()) {
+      const [first] = indices.flatMap((at) => asked[at] ?? [])
+      if (!first) continue
+      const ids = callees(first.operation.destination)
+      const slice = sliceOf(callerOf(first), ids)
+      prepare(slice)
+      for (const at of indices) {
+        const one = asked[at]
+        if (one) verdicts[at] = decide(slice, ids, one.request)
+      }
+    }
+    return verdicts
+  }
+}
+
+function callerOf({ request: { caller } }: Asked): string | null {
+  return caller.is === 'unknown' ? null : caller.is === 'known' ? caller.principal : ''
+}
+
+function groupKey(one: Asked | undefined, callees: CalleesOf): string {
+  return one ? JSON.stringify([callerOf(one), callees(one.operation.destination)]) : ''
+}
