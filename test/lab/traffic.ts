@@ -27,7 +27,7 @@ const HABITS: Habit[] = [
   ['reports', 'GET', '/reports/{date}', 9000],
   ['reports', 'GET', '/reports/{date}/', 9000],
   ['reports', 'GET', '/orders', 80],
-  ['reports', 'OPTIONS', '/pages/first', 9000],
+  ['reports', 'OPTIONS', '/missing/page', 9000],
   ['backup', 'GET', '/reports/latest', 9000],
   ['backup', 'GET', '/files/a%20b%2Fc', 9000],
   ['backup', 'GET', '/files/YWI=', 9000],
