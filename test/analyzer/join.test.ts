@@ -119,7 +119,7 @@ describe.each([1, 2])("callers of Istio's default format, seed %i", (seed) => {
     expect(result.wrong).toEqual([])
     expect(result.provableTold / result.provable).toBeGreaterThanOrEqual(0.99)
     expect(result.found).toBe(result.calls)
-  }, 120_000)
+  }, 300_000)
 
   test('minutes that are too busy to be joined at once come to the same calls, and back again', async () => {
     const store = await joined('join-parts', [lines.slice(0, 4_000)])
@@ -139,7 +139,7 @@ describe.each([1, 2])("callers of Istio's default format, seed %i", (seed) => {
       else expect(row?.n).toBeGreaterThanOrEqual(parts)
       expect(await store.rows<FoundCall>(FOUND)).toEqual(found)
     }
-  }, 120_000)
+  }, 300_000)
 
   test('deleted, delayed, reordered and repeated lines: nothing wrong, what is missing is told', async () => {
     const { kept, all } = damaged(lines, seeded(seed + 100))
@@ -154,7 +154,7 @@ describe.each([1, 2])("callers of Istio's default format, seed %i", (seed) => {
     await opened.pop()?.close()
     const atOnce = await joined('join-once', [kept])
     expect(found).toEqual(await atOnce.rows<FoundCall>(FOUND))
-  }, 120_000)
+  }, 300_000)
 })
 
 describe('single lines', () => {
