@@ -115,6 +115,8 @@ async function serve(
     log: true,
     telemetry,
   })
+  // From here on a signal ends it in order, also while a receiver is still starting.
+  const stopped = stopSignal()
   // Ended last to first, also when one of the later ones does not start.
   const stops: (() => Promise<void>)[] = [() => cinch.close(), () => app.close()]
   try {
@@ -133,7 +135,7 @@ async function serve(
     if (roles.has('collector')) stops.push(await startScrapers(cinch, args, note))
     if (roles.has('collector')) stops.push(await startConsuming(cinch, kafka, note))
     if (roles.has('collector')) stops.push(await startFollowing(cinch, followOptions(args), note))
-    await stopSignal()
+    await stopped
   } finally {
     for (const stop of stops.reverse()) await stop()
   }

@@ -28,7 +28,7 @@ export async function changedMinutes(client: ClickHouseClient, before: number, m
      SELECT toUnixTimestamp(minute) * 1000 AS minute, changes FROM changed
      INNER JOIN (SELECT toStartOfMinute(time) AS minute, count() AS kept FROM call_half WHERE toStartOfMinute(time) IN (SELECT minute FROM changed) GROUP BY minute) AS present USING minute
      WHERE kept >= halves ORDER BY minute LIMIT {max:UInt32}`,
-    { before: before / 1000, max },
+    { before: Math.floor(before / 1000), max },
     'jobs',
   )
 }
