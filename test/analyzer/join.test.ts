@@ -185,6 +185,14 @@ describe('single lines', () => {
     ])
   })
 
+  test('at the pace of a service, whose clock is never at a whole second', async () => {
+    const store = await joined('join-pace', [])
+    await store.request('istio-json', [taken('10.0.0.3:100'), openedBy('web', '10.0.0.3:100')].join('\n'), {})
+    const settled = Date.parse('2026-11-29T10:00:00.123Z')
+    expect(await joinCallers(store.store, settled, { settledMs: 15_000, pauseMs: 1 })).toBeGreaterThan(0)
+    expect(await callers(store)).toEqual(['shop/web request joined'])
+  })
+
   test('the word of a sender that is registered for claims joins nothing', async () => {
     const store = await joined('join-cap', [])
     await store.request('istio-json', taken('10.0.0.3:100'), {})

@@ -129,7 +129,8 @@ test('a store that is away for a minute while everybody sends', async () => {
     const spans = (tally.http + tally.grpc) * SPANS
     expect(await count('SELECT count() AS n FROM span')).toBe(spans)
     expect(await count('SELECT uniqExact(span_key) AS n FROM span')).toBe(spans)
-    const twice = 'SELECT sender, path, count() AS n FROM request GROUP BY sender, path HAVING n > 1 ORDER BY path LIMIT 5'
+    const twice =
+      'SELECT sender, path, count() AS n FROM request GROUP BY sender, path HAVING n > 1 ORDER BY path LIMIT 5'
     expect(await (await stored.query({ query: twice, format: 'JSONEachRow' })).json()).toEqual([])
     const lines = (tally.lines + tally.kafka) * LINES
     expect(await count('SELECT count() AS n FROM request')).toBe(lines)
