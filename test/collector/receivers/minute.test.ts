@@ -82,6 +82,8 @@ async function toKafka(kafka: TestKafka): Promise<void> {
   }
 }
 
+const TWICE = 'SELECT sender, path, count() AS n FROM request GROUP BY sender, path HAVING n > 1 ORDER BY path LIMIT 5'
+
 test.skipIf(!isAsked)(
   'a store that is away for a minute while everybody sends',
   async () => {
@@ -136,9 +138,7 @@ test.skipIf(!isAsked)(
       const spans = (tally.http + tally.grpc) * SPANS
       expect(await count('SELECT count() AS n FROM span')).toBe(spans)
       expect(await count('SELECT uniqExact(span_key) AS n FROM span')).toBe(spans)
-      const twice =
-        'SELECT sender, path, count() AS n FROM request GROUP BY sender, path HAVING n > 1 ORDER BY path LIMIT 5'
-      expect(await (await stored.query({ query: twice, format: 'JSONEachRow' })).json()).toEqual([])
+      expect(await (await stored.query({ query: TWICE, format: 'JSONEachRow' })).json()).toEqual([])
       const lines = (tally.lines + tally.kafka) * LINES
       expect(await count('SELECT count() AS n FROM request')).toBe(lines)
       expect(await count('SELECT uniqExact(path) AS n FROM request')).toBe(lines)
