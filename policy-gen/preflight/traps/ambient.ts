@@ -1,5 +1,7 @@
 import type { PolicyDocument } from '../../replay/documents.ts'
 import { isRecord } from '../../replay/fields.ts'
+import { readSelector } from '../../replay/istio/read-selector.ts'
+import { readLabelSelector } from '../../replay/kubernetes/selector.ts'
 import {
   asksHttp,
   type Ground,
@@ -28,8 +30,10 @@ export const hbonePort: Trap = {
         const { namespace, object } = placeOf(document)
         const spec = specOf(document)
         const { podSelector, ingress } = spec
-        const workloads = selected(ground.inventory, { namespace, cluster: undefined }, matchLabels(podSelector))
-        const ambient = workloads.filter((workload) => isAmbient(ground, workload))
+        const takes = readLabelSelector(podSelector, { file: document.file, at: `${object}: podSelector` })
+        const ambient = selected(ground.inventory, { namespace, cluster: undefined }, undefined).filter(
+          (workload) => takes({ labels: workload.labels, complete: true }) === 'yes' && isAmbient(ground, workload),
+        )
         const rules = Array.isArray(ingress) ? ingress.filter(isRecord) : []
         if (ambient.length === 0 || rules.length === 0 || rules.some(admitsTunnel)) return []
         return [
@@ -53,13 +57,6 @@ function admitsTunnel({ ports }: Record<string, unknown>): boolean {
       (typeof port === 'number' && typeof endPort === 'number' && port <= HBONE_PORT && HBONE_PORT <= endPort)
     )
   })
-}
-
-function matchLabels(selector: unknown): Record<string, string> | undefined {
-  const labels = isRecord(selector) ? selector['matchLabels'] : undefined
-  return isRecord(labels)
-    ? Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value)]))
-    : undefined
 }
 
 /** ztunnel reads no HTTP: an ALLOW rule that asks for a method or a path is left out there, so it denies. */
@@ -135,7 +132,11 @@ export const dryRunAmbient: Trap = {
         const { namespace, object } = placeOf(document)
         const { targetRefs, targetRef, selector } = specOf(document)
         if (targetRefs !== undefined || targetRef !== undefined) return []
-        const names = selected(ground.inventory, { namespace, cluster: undefined }, matchLabels(selector))
+        const names = selected(
+          ground.inventory,
+          { namespace, cluster: undefined },
+          readSelector(selector, { file: document.file, at: object }),
+        )
           .filter((workload) => isAmbient(ground, workload))
           .map(({ name }) => name)
         if (names.length === 0) return []

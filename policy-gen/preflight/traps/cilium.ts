@@ -1,6 +1,5 @@
-import { selects } from '../../../services/model/inventory.ts'
-import { isRecord } from '../../replay/fields.ts'
-import { callsTo, placeOf, requestsOf, specOf, type Trap } from '../ground.ts'
+import { readLabelSelector } from '../../replay/kubernetes/selector.ts'
+import { callsTo, placeOf, requestsOf, selected, specOf, type Trap } from '../ground.ts'
 
 /** Cilium reads HTTP in plaintext only; what Istio has encrypted matches none of its HTTP rules. */
 export const ciliumMutualTls: Trap = {
@@ -12,17 +11,11 @@ export const ciliumMutualTls: Trap = {
       .flatMap((document) => {
         const spec = specOf(document)
         const { endpointSelector, ingress } = spec
-        const labels = isRecord(endpointSelector) ? endpointSelector['matchLabels'] : undefined
         const { namespace, object } = placeOf(document)
         if (!JSON.stringify(ingress ?? null).includes('"http"')) return []
-        const wanted = Object.fromEntries(
-          Object.entries(isRecord(labels) ? labels : {}).map(([key, value]) => [
-            key.replace(/^(k8s|any):/, ''),
-            String(value),
-          ]),
-        )
-        const hidden = ground.inventory.workloads
-          .filter((workload) => workload.namespace === namespace && selects(wanted, workload.labels))
+        const takes = readLabelSelector(endpointSelector, { file: document.file, at: `${object}: endpointSelector` })
+        const hidden = selected(ground.inventory, { namespace, cluster: undefined }, undefined)
+          .filter(({ labels }) => takes({ labels: withPrefixes(labels), complete: true }) === 'yes')
           .flatMap((workload) => callsTo(ground, workload))
           .filter(({ mtls }) => mtls === 'yes')
         if (hidden.length === 0) return []
@@ -37,4 +30,12 @@ export const ciliumMutualTls: Trap = {
           },
         ]
       }),
+}
+
+/** A label as Cilium's selectors may name it: by itself, of Kubernetes, or of whatever source. */
+function withPrefixes(labels: Record<string, string>): Record<string, string> {
+  const named = Object.entries(labels).flatMap(([key, value]) =>
+    ['', 'k8s:', 'any:'].map((from) => [from + key, value]),
+  )
+  return Object.fromEntries(named)
 }
