@@ -2,14 +2,13 @@ import type { DeployedRule, PolicyDiff, RuleUse } from '../../services/model/dif
 import type { ObservedOperation } from '../../services/model/operation.ts'
 import { daysOf, isMonthEnd } from '../confidence/days.ts'
 import { PolicyError } from '../errors.ts'
-import { indexInventory } from '../inventory-index.ts'
-import { namingRule } from '../naming.ts'
+import { askedOf, type ReplayContext } from '../replay/asked.ts'
 import type { DeployedRules } from '../replay/deployed.ts'
 import { type PolicyText, readPolicySet } from '../replay/documents.ts'
 import { formats } from '../replay/formats.ts'
 import { isTemplate } from '../replay/istio/paths.ts'
-import { type ReplayContext, replay } from '../replay/replay.ts'
-import { requestOf, routesAmong } from '../replay/request.ts'
+import type { Asked, LayerContext } from '../replay/layer.ts'
+import { replay } from '../replay/replay.ts'
 import { shadowedBy } from './shadow.ts'
 
 /** In fewer days a quarter's, a month's or an incident's callers may not have come. */
@@ -29,8 +28,9 @@ export function diff(
 ): PolicyDiff {
   const served = operations.filter(({ requests }) => requests > 0).map((operation) => ({ ...operation, denied: 0 }))
   const replayed = replay(files, served, context)
-  const deployed = deployedIn(files, context)
-  const uses = usesOf(deployed, served, context)
+  const { asked, layers } = askedOf(served, context)
+  const deployed = deployedIn(files, layers)
+  const uses = usesOf(deployed, asked)
   const shadowed = shadowedBy(deployed.flatMap(({ rules }) => rules))
   const others = deployed.flatMap(({ rules }) => rules).filter((rule) => !shadowed.has(rule))
   const guards = guardsOf(context.window)
@@ -53,36 +53,23 @@ function useOf(rule: DeployedRule, uses: readonly ObservedOperation[] | undefine
   return isBroad(rule, uses) ? 'restrict' : 'keep'
 }
 
-function deployedIn(files: readonly PolicyText[], context: ReplayContext): DeployedRules[] {
+function deployedIn(files: readonly PolicyText[], layers: LayerContext): DeployedRules[] {
   const set = readPolicySet(files)
-  const selector = context.assumed?.selector
-  const selectorRule = selector === undefined ? null : namingRule(selector, 'assumed selector')
-  const found = formats.flatMap(
-    (format) => format.deployed?.(set, { index: indexInventory(context.inventory), selectorRule, rego: null }) ?? [],
-  )
+  const found = formats.flatMap((format) => format.deployed?.(set, layers) ?? [])
   if (found.length > 0) return found
   const known = formats.filter((format) => format.deployed).map(({ id }) => id)
   throw new PolicyError('bad_policy', `there are no policies whose rules can be compared; formats: ${known.join(', ')}`)
 }
 
-function usesOf(
-  deployed: readonly DeployedRules[],
-  operations: readonly ObservedOperation[],
-  { inventory, assumed }: ReplayContext,
-): Map<DeployedRule, ObservedOperation[]> {
-  const index = indexInventory(inventory)
-  const principal = assumed?.principal === undefined ? null : namingRule(assumed.principal, 'assumed principal')
-  const routesOf = routesAmong(operations)
+function usesOf(deployed: readonly DeployedRules[], asked: readonly Asked[]): Map<DeployedRule, ObservedOperation[]> {
   const uses = new Map<DeployedRule, ObservedOperation[]>()
-  for (const operation of operations) {
-    const request = requestOf(operation, index, principal, routesOf)
+  for (const { operation, request } of asked)
     for (const { usedBy } of deployed)
       for (const rule of usedBy(operation, request)) {
         const known = uses.get(rule)
         if (known) known.push(operation)
         else uses.set(rule, [operation])
       }
-  }
   return uses
 }
 

@@ -1,21 +1,10 @@
-import type { Inventory } from '../../services/model/inventory.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
 import type { ReplayCall, ReplayResult } from '../../services/model/replay.ts'
-import { indexInventory } from '../inventory-index.ts'
-import { type NamingRule, namingRule } from '../naming.ts'
+import { askedOf, type ReplayContext } from './asked.ts'
 import { type IgnoredDocument, ignoredDocument, type PolicyText, readPolicySet } from './documents.ts'
 import { formats } from './formats.ts'
-import { type RegoEngine, throughAll, type Verdict } from './layer.ts'
-import { type ReplayRequest, requestOf, routesAmong } from './request.ts'
-
-export interface ReplayContext {
-  inventory: Inventory
-  /** The naming rules that the policies rest on; see `readAssumed` of `policy-gen/report.ts`. */
-  assumed?: { principal?: string; selector?: string }
-  window: { since: string; until: string }
-  /** Evaluates Rego; without it, Rego is refused with a word on how to get it. */
-  rego?: RegoEngine | null
-}
+import { throughAll, type Verdict } from './layer.ts'
+import type { ReplayRequest } from './request.ts'
 
 /** A replay's result, with the documents that it could not take into account. */
 export interface Replay extends ReplayResult {
@@ -34,10 +23,8 @@ export function replay(
   context: ReplayContext,
 ): Replay {
   const set = readPolicySet(files)
-  const index = indexInventory(context.inventory)
-  const principal = ruleOf(context.assumed?.principal, 'assumed principal')
-  const selectorRule = ruleOf(context.assumed?.selector, 'assumed selector')
-  const read = formats.flatMap((format) => format.read(set, { index, selectorRule, rego: context.rego ?? null }) ?? [])
+  const { asked, layers } = askedOf(operations, context)
+  const read = formats.flatMap((format) => format.read(set, layers) ?? [])
   const decide = throughAll(read.map(({ layer }) => layer))
   const result: Replay = {
     window: context.window,
@@ -50,11 +37,6 @@ export function replay(
     denied_not_found: [],
     ignored: [...read.flatMap(({ ignored }) => ignored), ...set.rest().map(ignoredDocument)],
   }
-  const routesOf = routesAmong(operations)
-  const asked = operations.map((operation) => ({
-    operation,
-    request: requestOf(operation, index, principal, routesOf),
-  }))
   for (const [at, verdict] of decide(asked).entries()) {
     const one = asked[at]
     if (one) count(result, one.operation, one.request, verdict)
@@ -62,10 +44,6 @@ export function replay(
   const { newly_denied, newly_allowed, uncertain, denied_not_found } = result
   for (const calls of [newly_denied, newly_allowed, uncertain, denied_not_found]) calls.sort(byRequests)
   return result
-}
-
-function ruleOf(rule: string | undefined, name: string): NamingRule | null {
-  return rule === undefined ? null : namingRule(rule, name)
 }
 
 function count(result: Replay, operation: ObservedOperation, request: ReplayRequest, verdict: Verdict): void {

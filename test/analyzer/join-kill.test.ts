@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { joinCallers } from '../../services/analyzer/identity/join.ts'
@@ -15,6 +13,7 @@ import { findSource } from '../../services/collector/sources/index.ts'
 import { migrate } from '../../services/store/migrate.ts'
 import { openStore, query, type Store } from '../../services/store/store.ts'
 import { seeded } from '../collector/lines.ts'
+import { runKilled } from '../support/killed.ts'
 import { traffic } from './join-traffic.ts'
 
 const SEED = Number(process.env['CINCH_KILL_SEED'] ?? 7)
@@ -59,29 +58,8 @@ async function load(store: Store, body: string): Promise<void> {
 
 /** Runs the job, and kills it `delayMs` after it began; without a delay it may end. */
 async function runJob(halvesMax: number | undefined, delayMs?: number): Promise<{ killed: boolean; left: number }> {
-  const args = [CHILD, join(dir, 'killed'), String(halvesMax)]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  let [output, errors] = ['', '']
-  child.stderr.on('data', (bytes) => {
-    errors += bytes
-  })
-  const opened = new Promise<void>((resolve) => {
-    child.stdout.on('data', (bytes) => {
-      output += bytes
-      if (output.includes('open')) resolve()
-    })
-  })
-  const ended = new Promise<[number | null, string | null]>((resolve) =>
-    child.once('exit', (code, signal) => resolve([code, signal])),
-  )
-  if (delayMs !== undefined) {
-    await Promise.race([opened, ended])
-    await Promise.race([sleep(delayMs), ended])
-    child.kill('SIGKILL')
-  }
-  const [code, signal] = await ended
-  if (signal !== 'SIGKILL' && code !== 0) throw new Error(`the job ended with ${code}: ${errors.slice(0, 2000)}`)
-  return { killed: signal === 'SIGKILL', left: Number(/left (\d+)/.exec(output)?.[1] ?? 0) }
+  const { killed, output } = await runKilled(CHILD, [join(dir, 'killed'), String(halvesMax)], delayMs)
+  return { killed, left: Number(/left (\d+)/.exec(output)?.[1] ?? 0) }
 }
 
 /** What the job came to: calls by the minute and by the hour, without when they were written and in which part, and the graph. */

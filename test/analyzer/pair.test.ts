@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { groups, pairSpans, ranges } from '../../services/analyzer/spans/pair.ts'
+import { ranges } from '../../services/analyzer/ranges.ts'
+import { groups, pairSpans } from '../../services/analyzer/spans/pair.ts'
 import { createCommitter } from '../../services/collector/commit.ts'
 import { ingestRequest } from '../../services/collector/ingest.ts'
 import { operator } from '../../services/collector/origin.ts'
@@ -15,7 +16,8 @@ describe('ranges of minutes', () => {
   const of = (minutes: number[], max?: number) =>
     ranges(
       minutes.map((minute) => minute * MINUTE),
-      max,
+      MINUTE,
+      max === undefined ? undefined : max * MINUTE,
     ).map(({ since, until }) => [since / MINUTE, until / MINUTE])
 
   test('neighbours are joined, gaps are not', () => {
@@ -34,7 +36,10 @@ describe('ranges of minutes', () => {
       [3, 5],
       [5, 6],
     ])
-    const day = of(Array.from({ length: 1440 }, (_, minute) => minute))
+    const day = of(
+      Array.from({ length: 1440 }, (_, minute) => minute),
+      30,
+    )
     expect(day).toHaveLength(48)
     expect(day.every(([since = 0, until = 0]) => until - since === 30)).toBe(true)
   })

@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { openStore, query, run } from '../../services/store/store.ts'
+import { runKilled } from '../support/killed.ts'
 import { type Generated, generateText, seeded } from './lines.ts'
 import { filesBelow, openTestStore } from './support.ts'
 
@@ -24,34 +23,10 @@ interface Run {
   recovered: number
 }
 
-/**
- * Runs the child, and kills it `delayMs` after it opened the store; without a delay it may end.
- * @throws Error when the child fails by itself
- */
+/** Runs the child, and kills it `delayMs` after it opened the store; without a delay it may end. */
 async function runChild(args: string[], delayMs: number | undefined): Promise<Run> {
-  const child: ChildProcess = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  let errors = ''
-  child.stderr?.on('data', (bytes) => {
-    errors += bytes
-  })
-  const opened = new Promise<void>((resolve) => {
-    child.stdout?.on('data', (bytes) => {
-      output += bytes
-      if (output.includes('open')) resolve()
-    })
-  })
-  const ended = new Promise<[number | null, string | null]>((resolve) =>
-    child.once('exit', (code, signal) => resolve([code, signal])),
-  )
-  if (delayMs !== undefined) {
-    await Promise.race([opened, ended])
-    await Promise.race([sleep(delayMs), ended])
-    child.kill('SIGKILL')
-  }
-  const [code, signal] = await ended
-  if (signal !== 'SIGKILL' && code !== 0) throw new Error(`the child ended with ${code}: ${errors.slice(0, 2000)}`)
-  return { killed: signal === 'SIGKILL', recovered: Number(/recovered (\d+)/.exec(output)?.[1] ?? 0) }
+  const { killed, output } = await runKilled(CHILD, args, delayMs)
+  return { killed, recovered: Number(/recovered (\d+)/.exec(output)?.[1] ?? 0) }
 }
 
 const USAGE = ['operation_usage', 'edge_usage_hour', 'edge_usage_day']

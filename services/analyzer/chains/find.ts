@@ -10,13 +10,14 @@ import {
 import type { MinuteRange } from '../../store/queries/spans.ts'
 import type { Store } from '../../store/store.ts'
 import { HURRIED, type Pace } from '../pace.ts'
-import { ranges } from '../spans/pair.ts'
+import { ranges } from '../ranges.ts'
 import { type Cells, chainRows, countChain, emptyCells, expectationRows } from './cells.ts'
 import { chainOf } from './chain.ts'
 
 /** Changed minutes that one round takes up, and minutes whose chains are counted together: bounds of memory and of a job's time. */
 export const MINUTES_MAX = 60
 const RANGE_MINUTES_MAX = 10
+const MINUTE_MS = 60_000
 /** Spans and lines that are read into memory at once; a range that has more is read in parts. A part holds up others for 0.2 s. */
 export const RECORDS_MAX = 20_000
 /**
@@ -36,11 +37,11 @@ export async function findChains(store: Store, nowMs: number, { settledMs, pause
   // Rows of one minute are told apart by their version: two for each range, for what is no longer there and for what is.
   let version = nowMs * 1000
   for (;;) {
-    const until = settledMs > 0 ? nowMs - settledMs - 60_000 : Number.MAX_SAFE_INTEGER
+    const until = settledMs > 0 ? nowMs - settledMs - MINUTE_MS : Number.MAX_SAFE_INTEGER
     const dirty = await dirtyTraceMinutes(store.jobs, Math.min(until, 4_000_000_000_000), MINUTES_MAX)
     const changed = dirty.map(({ minute }) => minute)
     const minutes = [...new Set([...changed, ...(await minutesOfTraces(store.jobs, changed))])].sort((a, b) => a - b)
-    for (const range of ranges(minutes, RANGE_MINUTES_MAX)) {
+    for (const range of ranges(minutes, MINUTE_MS, RANGE_MINUTES_MAX * MINUTE_MS)) {
       await countRange(store, range, version, pauseMs)
       version += 2
     }
@@ -52,7 +53,7 @@ export async function findChains(store: Store, nowMs: number, { settledMs, pause
 
 async function countRange(store: Store, range: MinuteRange, version: number, pauseMs: number): Promise<void> {
   const cells = emptyCells()
-  const { looked, weight } = shareOf(await recordsIn(store.jobs, range), (range.until - range.since) / 60_000)
+  const { looked, weight } = shareOf(await recordsIn(store.jobs, range), (range.until - range.since) / MINUTE_MS)
   for (let part = 0; part < looked; part++) {
     for (const trace of await tracesBeginningIn(store.jobs, range, part, looked * weight))
       countChain(cells, chainOf(trace))

@@ -8,9 +8,9 @@ import {
   writeJoined,
   writeJoinedHours,
 } from '../../store/queries/join.ts'
-import type { MinuteRange } from '../../store/queries/spans.ts'
 import type { Store } from '../../store/store.ts'
 import { HURRIED, type Pace } from '../pace.ts'
+import { ranges } from '../ranges.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
@@ -42,7 +42,8 @@ export async function joinCallers(
     const around = changed.flatMap(({ minute }) => [minute - MINUTE_MS, minute, minute + MINUTE_MS])
     const minutes = [...new Set([...around, ...(await minutesOfRelays(store.jobs, changed))])].sort((a, b) => a - b)
     if (minutes.length > 0) await joinMinutes(store, minutes, pauseMs, halvesMax)
-    for (const range of hoursOf(minutes)) await writeJoinedHours(store.jobs, range)
+    const hours = new Set(minutes.map((minute) => Math.floor(minute / HOUR_MS) * HOUR_MS))
+    for (const range of ranges(hours, HOUR_MS)) await writeJoinedHours(store.jobs, range)
     await markJoined(store.jobs, changed)
     joined += minutes.length
     if (changed.length < MINUTES_MAX) return joined
@@ -63,15 +64,4 @@ async function joinMinutes(store: Store, minutes: number[], pauseMs: number, hal
     await writeJoined(store.jobs, minutes, part, parts)
     if (pauseMs > 0) await sleep(pauseMs)
   }
-}
-
-/** The hours that some minutes are of, neighbours in one range. */
-function hoursOf(minutes: readonly number[]): MinuteRange[] {
-  const found: MinuteRange[] = []
-  for (const hour of new Set(minutes.map((minute) => Math.floor(minute / HOUR_MS) * HOUR_MS))) {
-    const last = found.at(-1)
-    if (last?.until === hour) last.until += HOUR_MS
-    else found.push({ since: hour, until: hour + HOUR_MS })
-  }
-  return found
 }

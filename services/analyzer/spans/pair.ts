@@ -2,7 +2,6 @@ import {
   changedSlots,
   type DirtyMinute,
   dirtyMinutes,
-  type MinuteRange,
   markPaired,
   markSlots,
   SLOT_MS,
@@ -95,17 +94,6 @@ export function groups<T>(items: T[], of: (item: T) => [number, number], spansMa
       since = time
       held = spans
     }
-  }
-  return found
-}
-
-/** Joins neighbouring minutes into half-open ranges. Times are milliseconds since 1970. */
-export function ranges(minutes: number[], max = RANGE_MINUTES_MAX): MinuteRange[] {
-  const found: MinuteRange[] = []
-  for (const minute of minutes) {
-    const last = found.at(-1)
-    if (last && last.until === minute && last.until - last.since < max * MINUTE_MS) last.until = minute + MINUTE_MS
-    else found.push({ since: minute, until: minute + MINUTE_MS })
   }
   return found
 }

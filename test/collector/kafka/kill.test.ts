@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openStore, query } from '../../../services/store/store.ts'
 import { kafkaClassPath } from '../../lab/kafka/setup.ts'
+import { runKilled } from '../../support/killed.ts'
 import { generateText, seeded } from '../lines.ts'
 import { filesBelow } from '../support.ts'
 import { countedIn, exactly, openTestKafka, send, type TestKafka } from './support.ts'
@@ -22,34 +21,10 @@ const CHILD = fileURLToPath(new URL('kill-child.ts', import.meta.url))
 const dir = mkdtempSync(join(tmpdir(), 'cinch-kafka-kill-'))
 let kafka: TestKafka
 
-/**
- * Runs the child, and kills it `delayMs` after it began to receive; without a delay it is to end by itself.
- * @throws Error when the child fails by itself
- */
+/** Runs the child, and kills it `delayMs` after it began to receive; without a delay it is to end by itself. */
 async function runChild(args: string[], delayMs: number | undefined): Promise<{ killed: boolean; recovered: number }> {
-  const child: ChildProcess = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  let errors = ''
-  child.stderr?.on('data', (bytes) => {
-    errors += bytes
-  })
-  const opened = new Promise<void>((resolve) => {
-    child.stdout?.on('data', (bytes) => {
-      output += bytes
-      if (output.includes('open')) resolve()
-    })
-  })
-  const ended = new Promise<[number | null, string | null]>((resolve) =>
-    child.once('exit', (code, signal) => resolve([code, signal])),
-  )
-  if (delayMs !== undefined) {
-    await Promise.race([opened, ended])
-    await Promise.race([sleep(delayMs), ended])
-    child.kill('SIGKILL')
-  }
-  const [code, signal] = await ended
-  if (signal !== 'SIGKILL' && code !== 0) throw new Error(`the child ended with ${code}: ${errors.slice(0, 2000)}`)
-  return { killed: signal === 'SIGKILL', recovered: Number(/recovered (\d+)/.exec(output)?.[1] ?? 0) }
+  const { killed, output } = await runKilled(CHILD, args, delayMs)
+  return { killed, recovered: Number(/recovered (\d+)/.exec(output)?.[1] ?? 0) }
 }
 
 async function stored(topic: string) {
