@@ -162,6 +162,7 @@ function repeated(
   note: (text: string) => void,
 ): () => Promise<void> {
   let last = ''
+  let isStopped = false
   const timer = setInterval(() => {
     work().then(
       () => {
@@ -169,12 +170,16 @@ function repeated(
       },
       (error: unknown) => {
         const text = error instanceof Error ? error.message : String(error)
-        if (text !== last) note(`${name} failed, and will be tried again: ${text}`)
+        // What was at work when the store was closed is done at the next start.
+        if (text !== last && !isStopped) note(`${name} failed, and will be tried again: ${text}`)
         last = text
       },
     )
   }, everyMs)
-  return async () => clearInterval(timer)
+  return async () => {
+    isStopped = true
+    clearInterval(timer)
+  }
 }
 
 function readRoles(text: string | undefined): Set<Role> {
