@@ -163,7 +163,14 @@ async function consume(
     seek: ({ topic, partition, next }) => consumer.seek({ topic, partition, offset: String(next) }),
     commit: (offsets) =>
       consumer.commitOffsets(offsets.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) }))),
-    pause: () => consumer.pause(topics.map((topic) => ({ topic }))),
+    pause: () => {
+      try {
+        consumer.pause(topics.map((topic) => ({ topic })))
+      } catch (error) {
+        // So it says where a crash has ended it, before it tells of the crash: nothing is fetched then.
+        if (!/not initialized/.test(String(error))) throw error
+      }
+    },
     stop: () => consumer.disconnect(),
   }
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { KafkaReceiver } from '../../../services/collector/receivers/kafka/receiver.ts'
+import { createKafkaClient } from '../../../services/collector/receivers/kafka.ts'
 import { kafkaClassPath } from '../../lab/kafka/setup.ts'
 import { generateText } from '../lines.ts'
 import { openTestStore, type TestStore } from '../support.ts'
@@ -38,6 +39,16 @@ describe.runIf(kafkaClassPath() !== undefined)('faults beside the collector', ()
   afterAll(async () => {
     await store?.close()
     await kafka?.close()
+  }, 60_000)
+
+  test('a consumer that has ended can be paused: a session that ends with it goes on ending', async () => {
+    await kafka.createTopic('ended')
+    const client = createKafkaClient({ brokers: [kafka.broker.bootstrap], group: 'ended', topics: [] })
+    const handlers = { assigned: () => {}, fetched: async () => {}, crashed: () => {} }
+    const consumer = await client.consume(['ended'], handlers)
+    await consumer.stop()
+    expect(() => consumer.pause()).not.toThrow()
+    await client.disconnect()
   }, 60_000)
 
   test('Kafka is killed and comes back: everything goes on, nothing is lost', async () => {

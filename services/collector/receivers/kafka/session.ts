@@ -93,11 +93,14 @@ export async function startSession(parts: SessionParts): Promise<Session> {
     ended: ended.promise,
     stop: async () => {
       over.abort()
-      // A receiver that stops is a member until the store has what it took, so that it can still say so.
-      consumer.pause()
-      if (parts.signal.aborted) await parts.chunks.close()
-      await telling.end()
-      await consumer.stop()
+      try {
+        // A receiver that stops is a member until the store has what it took, so that it can still say so.
+        consumer.pause()
+        if (parts.signal.aborted) await parts.chunks.close()
+      } finally {
+        await telling.end()
+        await consumer.stop()
+      }
     },
   }
 }
