@@ -35,14 +35,15 @@ export function replay(
     newly_allowed: [],
     uncertain: [],
     denied_not_found: [],
+    refused: [],
     ignored: [...read.flatMap(({ ignored }) => ignored), ...set.rest().map(ignoredDocument)],
   }
   for (const [at, verdict] of decide(asked).entries()) {
     const one = asked[at]
     if (one) count(result, one.operation, one.request, verdict)
   }
-  const { newly_denied, newly_allowed, uncertain, denied_not_found } = result
-  for (const calls of [newly_denied, newly_allowed, uncertain, denied_not_found]) calls.sort(byRequests)
+  const { newly_denied, newly_allowed, uncertain, denied_not_found, refused } = result
+  for (const calls of [newly_denied, newly_allowed, uncertain, denied_not_found, refused]) calls.sort(byRequests)
   return result
 }
 
@@ -58,6 +59,9 @@ function count(result: Replay, operation: ObservedOperation, request: ReplayRequ
     add(result.newly_allowed, denied)
   } else {
     result.still_denied += denied
+    const { evidence } = operation.source
+    if (denied > 0)
+      result.refused.push({ ...callOf(operation, request, denied, verdict.reason), evidence, days: operation.days })
     add(result.newly_denied, requests - notFound)
     add(result.denied_not_found, notFound)
   }

@@ -1,3 +1,5 @@
+import type { Evidence } from './evidence.ts'
+
 /** One operation on which replay has something to say. Principals as the policy writes them, `path` as observed. */
 export interface ReplayCall {
   source: string
@@ -11,6 +13,14 @@ export interface ReplayCall {
   last_seen: string
   /** Why: the rule that decided, or what is missing to decide. */
   reason: string
+}
+
+/** What somebody asks for and nobody granted: what its owner sees who is asked for a permission. */
+export interface RefusedCall extends ReplayCall {
+  /** How well it is known who asks. */
+  evidence: Evidence
+  /** Distinct UTC days. */
+  days: number
 }
 
 /**
@@ -27,4 +37,6 @@ export interface ReplayResult {
   uncertain: ReplayCall[]
   /** Would be denied, and were answered before that there is nothing (404): a refusal takes nothing away that was there. */
   denied_not_found: ReplayCall[]
+  /** What `still_denied` counts: refused before, and by these policies too. It teaches nothing; only an owner's word makes it a permission. */
+  refused: RefusedCall[]
 }

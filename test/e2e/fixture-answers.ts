@@ -116,6 +116,13 @@ export const REPLAY = {
   newly_denied: [replayed('batch/worker', 'GET', '/api/v1/export', 214, 'No rule of shop/api allows this caller.')],
   newly_allowed: [],
   denied_not_found: [],
+  refused: [
+    {
+      ...replayed('shop/debug', 'GET', '/api/v1/secrets', 37, 'No rule of shop/api allows this caller.'),
+      evidence: 'verified',
+      days: 3,
+    },
+  ],
   uncertain: [
     replayed('10.20.30.40', 'POST', '/api/v1/orders', 53, 'The caller has no principal.'),
     replayed('shop/web', '', '', 41, 'No reporter told method and path.'),

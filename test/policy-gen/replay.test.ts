@@ -135,5 +135,6 @@ describe('what the files hold', () => {
     expect(result.newly_denied.map((call) => call.requests)).toEqual([5])
     expect(result.newly_allowed.map((call) => call.requests)).toEqual([4])
     expect(result.uncertain.map((call) => call.requests)).toEqual([7])
+    expect(result.refused).toMatchObject([{ requests: 2, evidence: 'verified', days: 12 }])
   })
 })

@@ -148,5 +148,6 @@ function describeReplay(result: ReplayResult): string {
     ...list('not found before, would be denied', result.denied_not_found),
     ...list('would be newly allowed', result.newly_allowed),
     ...list('uncertain', result.uncertain),
+    ...list('still refused; a permission needs the word of the callee’s owner', result.refused),
   ].join('\n')
 }

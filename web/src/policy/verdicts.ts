@@ -56,9 +56,9 @@ export function verdicts(result: ReplayResult): Verdict[] {
     {
       id: 'still_denied',
       title: 'Still denied',
-      note: 'Refused in the window, and refused with these policies.',
+      note: 'Refused in the window, and refused with these policies: a permission needs the word of the callee’s owner.',
       requests: result.still_denied,
-      calls: undefined,
+      calls: result.refused,
     },
   ]
 }
