@@ -60,6 +60,7 @@ export const RECOMMENDED_JSON = {
   downstream_direct_remote_address: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%',
   jwt: Object.fromEntries(CLAIMS.map((name) => [name, claim(name)])),
   rbac: '%DYNAMIC_METADATA(envoy.filters.http.rbac)%',
+  network_rbac: '%DYNAMIC_METADATA(envoy.filters.network.rbac)%',
   access_log_type: '%ACCESS_LOG_TYPE%',
 }
 

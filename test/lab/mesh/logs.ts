@@ -29,6 +29,7 @@ export interface Line {
   tls_version: string | null
   jwt: Record<string, unknown>
   rbac: Record<string, string> | null
+  network_rbac: Record<string, string> | null
 }
 
 /** Envoy writes within 50 ms of a call's end; this long without a new line means that all are there. */
