@@ -3,6 +3,7 @@ import type { WorkloadCertificate } from '../certificates.ts'
 import type { LogPaths } from '../log-formats.ts'
 import { rbacFilters } from '../rbac.ts'
 import type { Addresses } from './addresses.ts'
+import type { Delivery } from './delivery.ts'
 import { jwtFilter, type Keys } from './jwt.ts'
 import { outboundClusters, outboundListener } from './outbound.ts'
 import {
@@ -34,6 +35,8 @@ export interface Setup {
   reporting: Reporting
   /** Public keys of the issuer. */
   keys: Keys
+  /** Where policies are put in while the mesh runs; without it, `policies.yaml` holds. */
+  delivery?: Delivery | undefined
 }
 
 const POLICIES = readFileSync(new URL('./policies.yaml', import.meta.url), 'utf8')
@@ -114,12 +117,13 @@ function inboundListener(setup: Setup, { port, protocol }: Workload['ports'][num
 const NO_CHAIN = { response_flag_filter: { flags: ['NR'] } }
 
 function inboundHttp(setup: Setup, port: number, protocol: string): Json {
-  const { workload, keys, reporting } = setup
+  const { workload, keys, reporting, delivery } = setup
   const jwt = workload.id === 'shop/orders' ? [jwtFilter(keys, [])] : []
+  const rbac = delivery?.places(workload.id, 'http') ?? (rbacFilters(POLICIES, workload) as unknown as Json[])
   return connectionManager({
     name: `inbound_${port}`,
     routes: oneRoute(`inbound|${port}||`, `inbound|${port}||`),
-    filters: [...jwt, ...(rbacFilters(POLICIES, workload) as unknown as Json[])],
+    filters: [...jwt, ...rbac],
     access_log: logsOf(setup, 'http'),
     tracing: tracing(workload, reporting),
     certificates: 'APPEND_FORWARD',
@@ -129,6 +133,8 @@ function inboundHttp(setup: Setup, port: number, protocol: string): Json {
 
 /** The cache is for the catalog alone; AuthorizationPolicies for TCP become this filter. */
 function inboundTcp(setup: Setup, port: number): Json[] {
+  const proxy = tcpProxy(`inbound|${port}||`, logsOf(setup, 'tcp'))
+  if (setup.delivery) return [...setup.delivery.places(setup.workload.id, 'connections'), proxy]
   const principal = { authenticated: { principal_name: { exact: 'spiffe://cluster.local/ns/shop/sa/catalog' } } }
   const rbac = filter('envoy.filters.network.rbac', 'filters.network.rbac.v3.RBAC', {
     stat_prefix: 'tcp.',
@@ -139,7 +145,7 @@ function inboundTcp(setup: Setup, port: number): Json[] {
       },
     },
   })
-  return [rbac, tcpProxy(`inbound|${port}||`, logsOf(setup, 'tcp'))]
+  return [rbac, proxy]
 }
 
 function ingress(setup: Setup): Part {
@@ -166,12 +172,13 @@ function ingress(setup: Setup): Part {
 }
 
 function egress(setup: Setup): Part {
-  const { workload, addresses, certificate, authorities, reporting } = setup
+  const { workload, addresses, certificate, authorities, reporting, delivery } = setup
   const bank = serviceOf(BANK)
   const name = outboundCluster(bank)
   const manager = connectionManager({
     name: 'outbound_8080',
     routes: oneRoute('http.8080', name, [BANK]),
+    filters: delivery?.places(workload.id, 'http') ?? [],
     access_log: logsOf(setup, 'http'),
     tracing: tracing(workload, reporting),
     certificates: 'SANITIZE_SET',

@@ -11,6 +11,7 @@ import { startApplications } from './applications.ts'
 import { bootstrapOf } from './bootstrap.ts'
 import { type Caller, createCaller } from './client.ts'
 import { createConnections } from './connect.ts'
+import { createDelivery, type Filters } from './delivery.ts'
 import { createIssuer, type Issuer } from './jwt.ts'
 import type { Authorities } from './parts.ts'
 import type { Reporting } from './telemetry.ts'
@@ -20,6 +21,8 @@ import { hasEnvoy, PUBLIC_HOST, principalOf, TRUST_DOMAINS, WORKLOADS } from './
 export interface MeshOptions extends Reporting {
   /** An empty or new folder for certificates, configurations and logs. */
   dir: string
+  /** What is enforced: `policies.yaml` from the beginning, or nothing until `deliver` puts filters into running Envoys. */
+  policies?: 'fixed' | 'delivered'
 }
 
 /** More would only wait for each other's processor, and each has a deadline. */
@@ -33,6 +36,8 @@ export interface Mesh {
   truth: Truth
   caller: Caller
   issuer: Issuer
+  /** Replaces what a workload's Envoy enforces or watches, and waits until it runs that; see `delivery.ts`. */
+  deliver(workload: string, filters: Filters): Promise<void>
   stop(): Promise<void>
 }
 
@@ -57,7 +62,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 
 async function assemble(
   binary: string,
-  { dir, ...reporting }: MeshOptions,
+  { dir, policies = 'fixed', ...reporting }: MeshOptions,
   started: (() => unknown)[],
   stop: () => Promise<void>,
 ): Promise<Mesh> {
@@ -71,13 +76,14 @@ async function assemble(
   started.push(() => caller.close())
   started.push(await startApplications({ addresses, truth, caller, issuer, accounts: ACCOUNTS }))
 
+  const delivery = policies === 'delivered' ? createDelivery(dir) : undefined
   const envoys = new Map<string, { logs: LogPaths; admin: string; pid: number }>()
   const start = async (workload: (typeof WORKLOADS)[number]): Promise<EnvoyProcess> => {
     const name = workload.id.replace('/', '_')
     const certificate = certificates.get(workload.id)
     if (!certificate) throw new Error(`${workload.id} has no certificate`)
     const logs = logPaths(dir, name)
-    const setup = { workload, certificate, publicCertificate, authorities, addresses, logs, reporting }
+    const setup = { workload, certificate, publicCertificate, authorities, addresses, logs, reporting, delivery }
     const bootstrap: Bootstrap = bootstrapOf({ ...setup, keys: issuer.keys })
     const envoy = await startEnvoy(binary, dir, name, bootstrap)
     envoys.set(workload.id, { logs, admin: envoy.admin, pid: envoy.pid })
@@ -93,7 +99,12 @@ async function assemble(
   const starters = await Promise.allSettled(Array.from({ length: STARTING_AT_ONCE }, starter))
   const failed = starters.find((result) => result.status === 'rejected')
   if (failed) throw failed.reason
-  return { addresses, envoys, truth, caller, issuer, stop }
+  const deliver = async (workload: string, filters: Filters) => {
+    const admin = envoys.get(workload)?.admin
+    if (!delivery || !admin) throw new Error(`nothing can be delivered to ${workload}`)
+    await delivery.deliver(workload, admin, filters)
+  }
+  return { addresses, envoys, truth, caller, issuer, deliver, stop }
 }
 
 /** An authority for each trust domain and one for the public, and what they sign. Keys are gone with the folder. */

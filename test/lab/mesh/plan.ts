@@ -63,6 +63,8 @@ export interface PlanOptions {
   scale: number
   /** Without it only normal operation is planned. */
   attacks?: boolean
+  /** How the legacy system calls the catalog; `mutual` once it has an identity. Default `plain`. */
+  legacy?: 'plain' | 'mutual'
 }
 
 /** Sessions of users for each unit of scale. */
@@ -72,10 +74,10 @@ const SESSIONS = 12
  * Everything that will be sent, from the seed alone and before anything is sent. Normal items may run side by side; attacks
  * come after them, because they need what normal users did (a token to steal).
  */
-export function planOf({ seed, scale, attacks = true }: PlanOptions): Item[] {
+export function planOf({ seed, scale, attacks = true, legacy = 'plain' }: PlanOptions): Item[] {
   const dice = diceOf(seed)
   const sessions = Array.from({ length: Math.max(1, Math.round(SESSIONS * scale)) }, (_, index) => session(index, dice))
-  const rounds = Array.from({ length: Math.max(1, Math.round(scale)) }, () => jobs(dice)).flat()
+  const rounds = Array.from({ length: Math.max(1, Math.round(scale)) }, () => jobs(dice, legacy)).flat()
   const normal = [...sessions, ...rounds]
   return [...normal, ...(attacks ? attackItems(dice) : [])].map((draft, item) => ({ ...draft, item }))
 }
@@ -135,13 +137,14 @@ function preflight(place: number): Step {
 }
 
 /** What no user asks for: a nightly report over both clusters and a feed outside, and the legacy system's own job. */
-function jobs(dice: Dice): Draft[] {
+function jobs(dice: Dice, legacy: 'plain' | 'mutual'): Draft[] {
   const sidecar = { kind: 'sidecar', from: 'ops/reports' } as const
   const report = (callee: string, path: string): Step => ({
     ...{ kind: 'http', door: sidecar, callee, method: 'GET', path, status: 200, answered: true },
   })
   const day = String(1 + dice.below(28)).padStart(2, '0')
-  const plain = { kind: 'plain', from: 'legacy/printer', to: 'sidecar' } as const
+  const from = 'legacy/printer'
+  const door: Door = legacy === 'plain' ? { kind: 'plain', from, to: 'sidecar' } : { kind: 'mutual', from }
   const steps = [
     report('shop/orders', '/orders/export?format=csv'),
     report('risk/fraud', '/summary'),
@@ -154,7 +157,7 @@ function jobs(dice: Dice): Draft[] {
       situation: 'legacy',
       attack: false,
       user: '',
-      steps: [{ kind: 'http', door: plain, callee, method: 'GET', path: '/items/export', status: 200, answered: true }],
+      steps: [{ kind: 'http', door, callee, method: 'GET', path: '/items/export', status: 200, answered: true }],
     },
   ]
 }

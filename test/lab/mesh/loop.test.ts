@@ -1,0 +1,338 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import type { Report } from '../../../policy-gen/report.ts'
+import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
+import { readFiles } from '../../../services/cli/policy-files.ts'
+import type { RefusedCall, ReplayCall, ReplayResult } from '../../../services/model/replay.ts'
+import { required } from '../../requirements.ts'
+import { rbacFilters } from '../rbac.ts'
+import { filtersFor } from '../rendered-filters.ts'
+import { labBinary } from '../setup.ts'
+import { applicationOf, permissionOf, permissionsOf, wasRefused } from './crossing.ts'
+import { drive } from './drive.ts'
+import { type Line, told } from './logs.ts'
+import { type Mesh, startMesh } from './mesh.ts'
+import { type Day, type Operator, operatorOf } from './operator.ts'
+import { type Json, TYPE } from './parts.ts'
+import type { Sent } from './truth.ts'
+import { EGRESS, INGRESS, principalOf, type Workload, workloadOf } from './world.ts'
+
+const HTTP = 'envoy.filters.http.rbac'
+/** Whose Envoys enforce, those first on whom nobody else waits. */
+const CALLEES = [
+  ...['risk/fraud', EGRESS, 'pay/payments', 'shop/cache', 'shop/stock', 'auth/issuer'],
+  ...['shop/catalog-v2', 'shop/catalog-v1', 'shop/orders', 'shop/frontend'],
+]
+/** Where the driver's attacks are that no permission of theirs covers. */
+const CROSSING = ['forged-inside', 'lateral-allowed', 'lateral-refused', 'new-caller', 'plaintext-sidecar']
+
+/*
+ * The loop that the product is for, in a mesh that enforces nothing at first: observe, generate, dry run, enforce, and again.
+ * What must come of it is computed from what applications and driver wrote down.
+ */
+describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop', { timeout: 120_000 }, () => {
+  let dir: string
+  let mesh: Mesh
+  let operator: Operator
+  /** Normal operation, from which policies are learned; on the first day the legacy system speaks plain text. */
+  let plain: Day
+  let learned: Day[]
+  let draft: PolicyFile[]
+  let enforced: Day
+  let days: Day[]
+  let proposed: RefusedCall[]
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'cinch-loop-'))
+    mesh = await startMesh({ dir, policies: 'delivered' })
+    operator = await operatorOf(mesh, dir)
+  })
+  afterAll(async () => {
+    await operator?.close()
+    await mesh?.stop()
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  const out = () => join(dir, 'policies')
+  const replayed = async (day: Day) =>
+    (await operator.cinch('policies', 'replay', out(), ...day.window, '--json')).json<ReplayResult>()
+  const normally = (seed: number) => drive(mesh, { seed, scale: 1, attacks: false, legacy: 'mutual' })
+  const deliver = async (id: string, stage: '1-shadow' | '2-enforce') => {
+    const files = draft.filter(({ path }) => path.includes(`${stage}/`))
+    const filters = filtersFor(files, workloadOf(id))
+    expect(filters.length, id).toBeGreaterThan(0)
+    const mine = filters.filter(({ name }) => (name === HTTP) !== isTcp(id)) as unknown as Json[]
+    await mesh.deliver(id, isTcp(id) ? { http: [], connections: mine } : { http: mine, connections: [] })
+  }
+
+  test('observe, generate: replay says beforehand whom an identity would be asked of that has none', async () => {
+    plain = await operator.day(() => drive(mesh, { seed: 1, scale: 1, attacks: false }))
+    await operator.cinch('policies', 'generate', '--target', 'envoy-rbac', '--out', out(), ...plain.window)
+    const result = await replayed(plain)
+    const legacy = plain.received.filter(({ caller }) => caller === 'legacy/printer')
+    expect(legacy.length).toBeGreaterThan(0)
+    expect(result.newly_denied.every(({ method, path }) => `${method} ${path}` === 'GET /items/export')).toBe(true)
+    expect(sum(result.newly_denied)).toBe(legacy.length)
+    expect(result.uncertain).toEqual([])
+  })
+
+  test('its owner gives it one; generated again, nothing of that day would be denied', async () => {
+    learned = [await operator.day(() => normally(2)), await operator.day(() => normally(3))]
+    const since = learned[0]?.window.slice(0, 2) ?? []
+    await operator.cinch('policies', 'generate', '--target', 'envoy-rbac', '--out', out(), ...since)
+    draft = readFiles(out())
+    for (const day of learned) expect(await replayed(day)).toMatchObject({ newly_denied: [], uncertain: [] })
+    expect(granted(reportIn(draft))).toEqual(permissionsOf(learned))
+  })
+
+  test('dry run: the Envoys’ own logs count what replay of the same day says, call by call', async () => {
+    for (const id of CALLEES) await deliver(id, '1-shadow')
+    const before = await inbound()
+    const known = new Map(before.map(({ workload, lines }) => [workload.id, lines.length]))
+    const day = await operator.day(() => drive(mesh, { seed: 4, scale: 1, legacy: 'mutual' }))
+    // Nothing is enforced: but for a listener that takes no plain text, nobody was refused.
+    expect(day.sent.filter(wasRefused).map(({ refused_by }) => refused_by)).toEqual(['listener'])
+    const lines = (await inbound()).flatMap(({ workload, lines }) =>
+      lines.slice(known.get(workload.id)).map((line) => ({ workload, line })),
+    )
+    const measured = lines.filter(({ line }) => shadowOf(line) === 'denied')
+    expect(lines.filter(({ line }) => shadowOf(line) === undefined)).toEqual([])
+    const { newly_denied, denied_not_found, uncertain } = await replayed(day)
+    expect(uncertain).toEqual([])
+    expect(measured.length).toBeGreaterThan(10)
+    expect(countsOf([...newly_denied, ...denied_not_found].map((call) => [callText(call), call.requests]))).toEqual(
+      countsOf(measured.map(({ workload, line }) => [lineText(workload, line), 1])),
+    )
+    expect(crossing(day).filter(({ refused_by }) => refused_by !== 'listener')).toHaveLength(measured.length)
+  })
+
+  test('enforce, callee by callee, while users go on: nothing legitimate is refused', async () => {
+    const day = await operator.day(async () => {
+      const running = drive(mesh, { seed: 5, scale: 2, attacks: false, legacy: 'mutual' })
+      for (const id of CALLEES) await deliver(id, '2-enforce')
+      await running
+    })
+    expect(day.sent.length).toBeGreaterThan(300)
+    expect(day.sent.filter(wasRefused)).toEqual([])
+  })
+
+  test('enforced: nothing legitimate is denied, and every attack that crosses a permission is', async () => {
+    enforced = await operator.day(() => drive(mesh, { seed: 6, scale: 1, legacy: 'mutual' }))
+    const crossed = expectGuarded(enforced)
+    // The policies that are enforced explain each refusal that was measured, and would have refused nothing else.
+    const { newly_denied, newly_allowed, uncertain, refused: told } = await replayed(enforced)
+    expect({ newly_denied, uncertain }).toEqual({ newly_denied: [], uncertain: [] })
+    // Tokens at the ingress gateway, and plain text at a listener, are refused by what these files do not speak of.
+    const [plainText, ...others] = newly_allowed.filter(({ destination }) => destination !== INGRESS)
+    expect([plainText, others]).toMatchObject([{ destination: 'shop/orders', method: '', requests: 1 }, []])
+    expect(sum(told)).toBe(crossed.length - 1)
+  })
+
+  test('a replica that was taken over, and a new caller: both are refused and shown, and no day of it earns a permission', async () => {
+    const known = granted(reportIn(draft))
+    days = []
+    for (let day = 0; day < 2; day++) days.push(await operator.day(ask))
+    expect(days.flatMap(({ sent }) => sent).map((call) => [call.caller, call.callee, wasRefused(call)])).toEqual(
+      days.flatMap(() => [
+        ['shop/catalog-v2', 'shop/cache', false],
+        ['shop/catalog-v2', 'risk/fraud', true],
+        ['ops/reports', 'shop/catalog-v1', true],
+      ]),
+    )
+    // All that was seen since policies are enforced, with the days on which both asked and asked again.
+    const since = enforced.window.slice(0, 2)
+    await operator.cinch('policies', 'generate', '--target', 'envoy-rbac', '--out', join(dir, 'again'), ...since)
+    expect([...granted(reportIn(readFiles(join(dir, 'again'))))].filter((one) => !known.has(one))).toEqual([])
+    const asked = (await operator.cinch('policies', 'replay', out(), ...windowOf(days), '--json')).json<ReplayResult>()
+    expect(countsOf(asked.refused.map((call) => [callText(call), call.requests]))).toEqual(
+      countsOf([
+        ['cluster.local/ns/ops/sa/reports shop/catalog GET /items/export', 2],
+        ['cluster.local/ns/shop/sa/catalog risk/fraud GET /summary', 2],
+      ]),
+    )
+    // With the evidence by which an owner decides.
+    const [first, last] = [days[0]?.window[1] ?? '', days[1]?.window[1] ?? '']
+    expect(asked.refused.every(({ evidence }) => evidence === 'verified')).toBe(true)
+    expect(asked.refused.find(({ destination }) => destination === 'risk/fraud')).toMatchObject({
+      days: 2,
+      service_port: 80,
+    })
+    expect(
+      asked.refused
+        .map((call) => call.first_seen)
+        .sort()[0]
+        ?.slice(0, 10),
+    ).toBe(first.slice(0, 10))
+    expect(
+      asked.refused
+        .map((call) => call.last_seen)
+        .sort()
+        .at(-1)
+        ?.slice(0, 10),
+    ).toBe(last.slice(0, 10))
+    proposed = asked.refused
+  })
+
+  test('what its owner approves works, and nothing else does', async () => {
+    const [legitimate] = proposed.filter(({ source }) => source === principalOf(workloadOf('ops/reports')))
+    draft = approve(draft, legitimate as RefusedCall)
+    for (const { path, content } of draft) await writeFile(join(out(), path), content)
+    // Proven before it is delivered.
+    const after = (await operator.cinch('policies', 'replay', out(), ...windowOf(days), '--json')).json<ReplayResult>()
+    expect(new Set(after.newly_allowed.map(callText))).toEqual(new Set([callText(legitimate as RefusedCall)]))
+    expect(after).toMatchObject({ newly_denied: [], uncertain: [] })
+    for (const id of ['shop/catalog-v1', 'shop/catalog-v2']) await deliver(id, '2-enforce')
+    const day = await operator.day(ask)
+    expect(day.sent.map((call) => [call.caller, call.status, wasRefused(call)])).toEqual([
+      ['shop/catalog-v2', 0, false],
+      ['shop/catalog-v2', 403, true],
+      ['ops/reports', 200, false],
+    ])
+    const allowed = await replayed(day)
+    expect(allowed.refused.map(callText)).toEqual(after.refused.map(callText))
+    expect(allowed).toMatchObject({ newly_denied: [], newly_allowed: [], uncertain: [] })
+  })
+
+  test('the same permissions as Istio’s policies, in the same Envoys: they guard as much', async () => {
+    const istio = join(dir, 'istio')
+    const since = [...(learned[0]?.window.slice(0, 2) ?? []), ...(learned.at(-1)?.window.slice(2) ?? [])]
+    await operator.cinch('policies', 'generate', '--target', 'istio', '--out', istio, ...since)
+    const files = readFiles(istio).filter(({ path }) => path.endsWith('.yaml'))
+    for (const id of CALLEES) {
+      const workload = workloadOf(id)
+      const mine = files.filter(({ path }) => path.startsWith(`${workload.cluster}/`)).map(({ content }) => content)
+      const filters = rbacFilters(mine.join('---\n'), workload) as unknown as Json[]
+      expect(filters.length, id).toBeGreaterThan(0)
+      await mesh.deliver(
+        id,
+        isTcp(id) ? { http: [], connections: filters.map(ofConnections) } : { http: filters, connections: [] },
+      )
+    }
+    expectGuarded(await operator.day(() => drive(mesh, { seed: 7, scale: 1, legacy: 'mutual' })))
+  })
+
+  /** Nothing legitimate was refused, every attack that crosses a permission was, and no other. @returns these attacks */
+  function expectGuarded(day: Day): Sent[] {
+    expect(day.sent.filter(({ attack }) => !attack).filter(wasRefused)).toEqual([])
+    const crossed = crossing(day)
+    expect([...new Set(crossed.map(({ situation }) => situation))].sort()).toEqual(CROSSING)
+    expect(crossed.filter((call) => !wasRefused(call))).toEqual([])
+    const arrived = new Set(day.received.map(({ call }) => call))
+    expect(crossed.filter(({ call }) => arrived.has(call))).toEqual([])
+    // What has a permission is not stopped by one: whose hands a token is in, and what goes around the proxy, others must tell.
+    const refused = new Set(crossed.map(({ call }) => call))
+    const attacks = day.sent.filter(({ attack, call }) => attack && !refused.has(call))
+    expect(attacks.length).toBeGreaterThan(50)
+    expect(attacks.filter(wasRefused)).toEqual([])
+    return crossed
+  }
+
+  /** A replica does what it always did, and what it should not; a job has a new task. */
+  async function ask(): Promise<void> {
+    const context = { item: 0, situation: 'asks', attack: false, user: '' }
+    const from = (id: string) => ({ kind: 'sidecar', from: id }) as const
+    await mesh.caller.tcp('shop/catalog-v2', 'items', context)
+    await mesh.caller.http({
+      door: from('shop/catalog-v2'),
+      callee: 'risk/fraud',
+      method: 'GET',
+      path: '/summary',
+      context,
+    })
+    const task = { callee: 'shop/catalog-v1', method: 'GET', path: '/items/export' }
+    await mesh.caller.http({ door: from('ops/reports'), ...task, context })
+  }
+
+  /** Attacks that no permission covers, where a proxy stands. */
+  function crossing({ sent }: Day): Sent[] {
+    const permissions = permissionsOf(learned)
+    return sent.filter(
+      (call) => call.attack && call.situation !== 'plaintext-bypass' && !permissions.has(permissionOf(call)),
+    )
+  }
+
+  /** What the Envoys of callees told of calls to these. */
+  async function inbound(): Promise<{ workload: Workload; lines: Line[] }[]> {
+    const isInbound = ({ upstream_cluster: cluster }: Line) => cluster?.startsWith('inbound|')
+    return await Promise.all(
+      CALLEES.map(async (id) => {
+        const lines = await told(mesh, id)
+        return { workload: workloadOf(id), lines: id === EGRESS ? lines : lines.filter(isInbound) }
+      }),
+    )
+  }
+})
+
+const isTcp = (id: string) => workloadOf(id).ports.some(({ protocol }) => protocol === 'tcp')
+
+/** Where a listener reads no HTTP, istiod puts the rules that say nothing of it into the filter for connections. */
+const ofConnections = ({ typed_config }: Json): Json => {
+  const type = `${TYPE}.filters.network.rbac.v3.RBAC`
+  return { typed_config: { ...(typed_config as Json), '@type': type, stat_prefix: 'tcp.' } }
+}
+
+const sum = (calls: readonly ReplayCall[]) => calls.reduce((total, { requests }) => total + requests, 0)
+
+const reportIn = (files: readonly PolicyFile[]) =>
+  JSON.parse(files.find(({ path }) => path === 'report.json')?.content ?? '{}') as Report
+
+/** What was granted, as `permissionsOf` writes it. */
+const granted = ({ permissions }: Report) =>
+  new Set(
+    permissions.map(({ caller, callee, operation }) => {
+      const path = operation.path.replaceAll('{int}', '{id}')
+      return `${caller.principal} ${callee.namespace}/${callee.workload} ${operation.method} ${path}`
+    }),
+  )
+
+const windowOf = (days: readonly Day[]) => [
+  ...(days[0]?.window.slice(0, 2) ?? []),
+  ...(days.at(-1)?.window.slice(2) ?? []),
+]
+
+/** What the shadow rules said, in an access log's line. */
+const shadowOf = ({ rbac, network_rbac }: Line) =>
+  rbac?.['cinch_dry_run_shadow_engine_result'] ?? network_rbac?.['cinch_dry_run_shadow_engine_result']
+
+/** A call as replay tells it, and as a line does: caller, callee, method and path. Versions of the catalog are one. */
+const callText = ({ source, destination, method, path }: ReplayCall) =>
+  `${source.startsWith('address:') ? 'nobody' : source} ${applicationOf(destination)} ${method} ${path}`
+const lineText = (workload: Workload, { source_principal, method, path }: Line) => {
+  const who = source_principal?.slice('spiffe://'.length) ?? 'nobody'
+  const shape = (path ?? '').split('?')[0]?.replaceAll(/\/\d+/g, '/{int}')
+  return `${who} ${applicationOf(workload.id)} ${method ?? ''} ${shape}`
+}
+
+function countsOf(calls: readonly (readonly [string, number])[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const [text, requests] of calls) counts.set(text, (counts.get(text) ?? 0) + requests)
+  return new Map([...counts].sort())
+}
+
+/**
+ * The owner's word, as far as files have it: exactly the call that was shown is added to the callee's enforced filter, by hand.
+ * A declared permission, approved by the digest of what it renders to, takes this place.
+ */
+function approve(
+  files: readonly PolicyFile[],
+  { source, destination, workload_port, method, path }: RefusedCall,
+): PolicyFile[] {
+  const file = `2-enforce/${applicationOf(destination).replace('/', '.')}.yaml`
+  return files.map((one) => {
+    if (!one.path.endsWith(file)) return one
+    const documents = parseAllDocuments(one.content)
+    const filter = documents.find((document) => document.get('name') === HTTP)
+    const rules = [
+      { destination_port: workload_port },
+      { header: { name: ':method', string_match: { exact: method } } },
+      { url_path: { path: { exact: path } } },
+    ]
+    const principals = [{ authenticated: { principal_name: { exact: `spiffe://${source}` } } }]
+    const policy = { permissions: [{ and_rules: { rules } }], principals }
+    filter?.setIn(['typed_config', 'rules', 'policies', 'approved by the owner of the catalog'], policy)
+    return { ...one, content: documents.map(String).join('') }
+  })
+}
