@@ -15,10 +15,16 @@ export function addObservation(permission: Permission, operation: ObservedOperat
   if (EVIDENCE[operation.source.evidence] > EVIDENCE[evidence.strength]) evidence.strength = operation.source.evidence
   if (!evidence.reporters.includes(operation.reporter)) evidence.reporters.push(operation.reporter)
   if (!permission.caller.workloads.some((known) => sameWorkload(known, seen))) permission.caller.workloads.push(seen)
+  addName(permission, operation)
   for (const flag of operation.pathFlags) {
     const { flags } = permission.operation
     if (permission.operation.path !== '' && !flags.includes(flag)) permission.operation.flags = [...flags, flag]
   }
+}
+
+function addName({ operation }: Permission, { named }: ObservedOperation): void {
+  if (operation.path === '' || named === undefined || operation.named?.includes(named)) return
+  operation.named = [...(operation.named ?? []), named].sort()
 }
 
 /** The evidence of one observation alone. */

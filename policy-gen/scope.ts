@@ -38,6 +38,7 @@ export function scopeOf(operation: ObservedOperation, asked: Granularity, port: 
       method: http ? method : '',
       path: level === 'path' ? operation.path : '',
       flags: level === 'path' ? operation.pathFlags : [],
+      ...(level === 'path' && operation.named !== undefined ? { named: [operation.named] } : {}),
     },
     granularity: level,
     widened,

@@ -95,6 +95,10 @@ function translate(permission: Permission, dialect: Dialect, loss: Loss[]): Path
     return null
   }
   if (written.as !== 'written') loss.push(lossOf(permission, written.kind, written.as, written.detail))
+  if (permission.operation.named) {
+    const detail = `${namesText(permission.operation.named)}; it is the path that is matched, so every operation there is let in`
+    loss.push(lossOf(permission, 'named_operation', 'widened', detail))
+  }
   for (const { from, to, reason } of permission.widened) {
     loss.push({ ...lossOf(permission, `unknown_${from}`, 'widened', reason), from, to })
   }
@@ -104,6 +108,15 @@ function translate(permission: Permission, dialect: Dialect, loss: Loss[]): Path
     loss.push({ ...entry, requests: permission.evidence.plaintext_requests })
   }
   return written.value
+}
+
+/** Names that a loss lists. */
+const NAMES_LISTED_MAX = 5
+
+function namesText(names: readonly string[]): string {
+  const listed = names.slice(0, NAMES_LISTED_MAX).map((name) => JSON.stringify(name))
+  const more = names.length > listed.length ? ` and ${names.length - listed.length} more` : ''
+  return `requests named the operation${names.length > 1 ? 's' : ''} ${listed.join(', ')}${more}`
 }
 
 // What cannot be written may still be allowed, by a rule that something else of the same caller made wide.

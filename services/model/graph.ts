@@ -44,11 +44,14 @@ export interface GraphEdge {
 
 export interface EdgeOperation {
   method: string
+  /** Behind a `#`, the operation that its requests name: `/graphql#query GetOrder`. */
   path: string
   requests: number
   denied: number
   /** Those of its requests that were answered that there is nothing: 404, 405, gRPC's UNIMPLEMENTED. */
   not_found: number
+  /** Names of operations that were counted at their path, for it has too many; absent where there are none. */
+  names_folded?: number
 }
 
 /**

@@ -68,6 +68,8 @@ export interface ObservedOperation {
   protocol: Protocol
   method: string
   path: string
+  /** What the requests name beside their path (GraphQL, JSON-RPC); left out where nothing does. No enforcement point matches it. */
+  named?: string
   pathFlags: PathFlag[]
   /** Whether the hop was mutual TLS, where a reporter told. */
   mtls: 'yes' | 'no' | 'unknown'

@@ -82,7 +82,8 @@ export interface Permission {
   callee: Callee
   caller: Caller
   port: number
-  operation: { method: string; path: string; flags: PathFlag[] }
+  /** `named`: the operations that requests to the path named beside it; whoever may ask the path may ask them all. */
+  operation: { method: string; path: string; flags: PathFlag[]; named?: string[] }
   conditions: Condition[]
   granularity: Granularity
   widened: Widening[]

@@ -3,10 +3,17 @@ import type { EdgeOperation, Graph, GraphEdge, GraphNode, Reason } from '../../m
 import type { EdgeRow, OperationRow, Window } from '../../store/queries/rollups.ts'
 import type { Call, Calls } from './calls.ts'
 
+/** An edge while its rows are added; `folded`: the names that an operation stands for. */
+interface Known {
+  edge: GraphEdge
+  operations: Map<string, EdgeOperation>
+  folded: Map<EdgeOperation, Set<string>>
+}
+
 /** The graph of a window from its calls; operations only where the rows carry them. */
 export function buildGraph(window: Window, { calls, unattributed }: Calls<EdgeRow | OperationRow>): Graph {
   const nodes = new Map<string, GraphNode>()
-  const edges = new Map<string, { edge: GraphEdge; operations: Map<string, EdgeOperation> }>()
+  const edges = new Map<string, Known>()
   for (const call of calls) {
     addNode(nodes, call.source, call.row.source_cluster)
     addNode(nodes, call.destination, call.row.cluster)
@@ -17,11 +24,11 @@ export function buildGraph(window: Window, { calls, unattributed }: Calls<EdgeRo
       call.row.workload_port,
       call.row.protocol,
     ])
-    const known = edges.get(key) ?? { edge: emptyEdge(call), operations: new Map() }
+    const known: Known = edges.get(key) ?? { edge: emptyEdge(call), operations: new Map(), folded: new Map() }
     edges.set(key, known)
     addRow(known.edge, call.row)
     if (call.unnamed) addUnnamed(known.edge, Object.fromEntries(call.unnamed))
-    if ('method' in call.row) addOperation(known.operations, call.row)
+    if ('method' in call.row) addOperation(known, call.row)
   }
   for (const { destination } of unattributed) {
     if (!nodes.has(destination)) nodes.set(destination, placeholder(destination))
@@ -103,11 +110,15 @@ export function addUnnamed(edge: GraphEdge, unnamed: GraphEdge['unnamed'] = {}):
     edge.unnamed = { ...edge.unnamed, [reason]: (edge.unnamed?.[reason as Reason] ?? 0) + requests }
 }
 
-function addOperation(operations: Map<string, EdgeOperation>, row: OperationRow): void {
+function addOperation({ operations, folded }: Known, row: OperationRow): void {
   const key = JSON.stringify([row.method, row.shape])
   const operation = operations.get(key) ?? { method: row.method, path: row.shape, requests: 0, denied: 0, not_found: 0 }
   operation.requests += row.requests
   operation.denied += row.denied
   operation.not_found += row.not_found ?? 0
   operations.set(key, operation)
+  if (row.folded_name === undefined) return
+  const names = (folded.get(operation) ?? new Set()).add(row.folded_name)
+  folded.set(operation, names)
+  operation.names_folded = names.size
 }

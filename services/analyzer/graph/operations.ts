@@ -1,5 +1,6 @@
 import type { GraphNode } from '../../model/graph.ts'
 import { type ObservedOperation, PATH_FLAGS } from '../../model/operation.ts'
+import { readShape } from '../../model/shape.ts'
 import type { OperationRow } from '../../store/queries/rollups.ts'
 import type { Call } from './calls.ts'
 
@@ -12,7 +13,7 @@ export function observedOperations(calls: readonly Call<OperationRow>[]): Observ
     workloadPort: row.workload_port,
     protocol: row.protocol,
     method: row.method,
-    path: row.shape,
+    ...pathOf(row),
     pathFlags: PATH_FLAGS.filter((_, bit) => (row.path_flags & (1 << bit)) !== 0),
     mtls: row.mtls,
     reporter: row.reporter,
@@ -23,6 +24,11 @@ export function observedOperations(calls: readonly Call<OperationRow>[]): Observ
     lastSeen: row.last_seen,
     days: row.days,
   }))
+}
+
+function pathOf({ shape }: OperationRow): Pick<ObservedOperation, 'path' | 'named'> {
+  const { path, operation } = readShape(shape)
+  return { path, ...(operation === '' ? {} : { named: operation }) }
 }
 
 function party(node: GraphNode, principal: string, cluster: string) {

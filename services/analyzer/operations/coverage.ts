@@ -52,7 +52,7 @@ export class Coverage {
         unseen: open && this.#requests > 0 ? this.#once / this.#requests : 0,
         open,
       },
-      istio: istioLimit(form.segments, this.#equals),
+      istio: istioLimit(form.segments, this.#equals, form.operation),
       version: 1,
       since: 1,
     }

@@ -7,7 +7,9 @@ const BESIDE_PARAMETER = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/
  * Why a path template of Istio's AuthorizationPolicy cannot say just what a template says; empty when it can. `{*}` is one
  * whole segment of any value, so that a parameter's kind is never said is not counted here: `widening` tells it.
  */
-export function istioLimit(segments: readonly TemplatePart[][], equals: boolean): string {
+export function istioLimit(segments: readonly TemplatePart[][], equals: boolean, operation = ''): string {
+  if (operation !== '')
+    return 'the operation is named beside the path, and paths are all that is matched: others at this path are let in'
   if (segments.every((parts) => parts.every((part) => 'literal' in part))) return ''
   for (const [at, parts] of segments.entries()) {
     const [only] = parts

@@ -14,10 +14,10 @@ import type { Store } from '../../store/store.ts'
 import { observe } from '../graph/observed.ts'
 import { learnTemplates } from '../operations/learn.ts'
 import { type CalleeUsage, calleesOf } from './callees.ts'
-import { pinsOf, pinText, previousOf, rowsOfLearned, seenPath } from './records.ts'
+import { pinsOf, pinText, previousOf, rowsOfLearned, seenPaths } from './records.ts'
 
 /** Raised when the same traffic is learned otherwise than before: what is stored is learned anew then. */
-const LEARNER = 1
+const LEARNER = 2
 
 /** Paths of one callee that are looked at, those with the most requests; the set says how many were left out. */
 const CALLEE_PATHS_MAX = 1_000_000
@@ -69,7 +69,7 @@ export function createLearner(store: Store): Learner {
     const stored = await readTemplates(client, [callee.callee])
     const { paths, leftOut } = await calleePaths(client, [...callee.edges.keys()], CALLEE_PATHS_MAX)
     const previous = previousOf(sets[0], stored)
-    const seen = paths.map((path) => seenPath(path, callee.edges))
+    const seen = seenPaths(paths, callee.edges)
     const { learned } = learnTemplates(seen, { ...(previous ? { previous } : {}), pins })
     const written = Math.max(nowMs, (sets[0]?.written ?? 0) + 1)
     const told = { callee: callee.callee, usage: callee.usage, pins: pinText(pins), learner: LEARNER, written }

@@ -1,8 +1,10 @@
 import { PATH_FLAGS, type PathFlag } from '../../model/operation.ts'
+import { readShape } from '../../model/shape.ts'
 import type { OperationTemplate, Pin, TemplateForm, TemplatePart, TemplateSet } from '../../model/template.ts'
 import type { CalleePath } from '../../store/queries/paths.ts'
 import type { ChangeRow, PinRow, TemplateRow } from '../../store/queries/templates.ts'
 import type { Learned } from '../operations/learn.ts'
+import { namesKept } from '../operations/named.ts'
 import type { SeenPath } from '../operations/rows.ts'
 
 /**
@@ -15,19 +17,56 @@ const UNTAUGHT_CHARACTERS = /[*[\]]/
 
 /** Whether templates are learned from a path, and looked for. */
 export const isTaught = ({ path_flags, shape }: Pick<CalleePath, 'path_flags' | 'shape'>) =>
-  (path_flags & UNTAUGHT_BITS) === 0 && !UNTAUGHT_CHARACTERS.test(shape)
+  (path_flags & UNTAUGHT_BITS) === 0 && !UNTAUGHT_CHARACTERS.test(readShape(shape).path)
 
 /** A stored path as the learner takes it. @param callers the callers' node ids by edge */
 export function seenPath(path: CalleePath, callers: ReadonlyMap<string, string>): SeenPath {
   const { method, shape, requests, edges, first_seen } = path
   return {
     method,
-    path: shape,
+    ...namedPath(shape),
     requests,
     callers: [...new Set(edges.map((edge) => callers.get(edge) ?? ''))],
     firstSeen: first_seen,
     ...(isTaught(path) ? {} : { named: true }),
   }
+}
+
+function namedPath(shape: string): Pick<SeenPath, 'path' | 'operation'> {
+  const { path, operation } = readShape(shape)
+  return operation === '' ? { path } : { path, operation }
+}
+
+/** The same, with the names of operations beyond the most that a path has folded into it. */
+export function seenPaths(paths: readonly CalleePath[], callers: ReadonlyMap<string, string>): SeenPath[] {
+  const seen = paths.map((path) => seenPath(path, callers))
+  const { named = [], plain = [] } = Object.groupBy(seen, ({ operation }) =>
+    operation === undefined ? 'plain' : 'named',
+  )
+  const use = (one: SeenPath) => ({ key: pathKey(one), operation: one.operation ?? '', requests: one.requests })
+  const isKept = namesKept(named.map(use))
+  const folded = named.filter((one) => !isKept(use(one)))
+  if (folded.length === 0) return seen
+  const byPath = Map.groupBy([...plain, ...folded], pathKey)
+  return [...named.filter((one) => isKept(use(one))), ...[...byPath.values()].flatMap(atPath)]
+}
+
+const pathKey = ({ method, path }: SeenPath) => `${method} ${path}`
+
+/** Several names at one path as the path alone. */
+function atPath(same: readonly SeenPath[]): SeenPath[] {
+  const [first] = same
+  if (!first) return []
+  const { operation: _, ...path } = first
+  const seen = same.flatMap(({ firstSeen }) => firstSeen ?? []).sort()
+  return [
+    {
+      ...path,
+      requests: same.reduce((sum, { requests }) => sum + requests, 0),
+      callers: [...new Set(same.flatMap(({ callers }) => callers))],
+      ...(seen[0] === undefined ? {} : { firstSeen: seen[0] }),
+    },
+  ]
 }
 
 export const pinsOf = (pins: readonly PinRow[], callee: string): Pin[] =>

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { groupGraph } from '../../analyzer/graph/group.ts'
+import { shapeText } from '../../model/shape.ts'
 import type { AskedChains } from '../chains.ts'
 import type { Cinch } from '../cinch.ts'
 import {
@@ -117,7 +118,7 @@ function chainRoutes(app: FastifyInstance, cinch: Cinch): void {
 function operationAnswer(operation: Awaited<ReturnType<Cinch['operations']>>['operations'][number]) {
   return {
     method: operation.method,
-    path: operation.path,
+    path: shapeText({ path: operation.path, operation: operation.named ?? '' }),
     path_flags: operation.pathFlags,
     protocol: operation.protocol,
     service_port: operation.servicePort,

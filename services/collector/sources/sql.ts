@@ -1,6 +1,6 @@
 /**
  * Expands the small macros of the mapping files, so that an address or a path is taken apart in one way everywhere:
- * `{host:x}`, `{port:x}`, `{shape:x}`, `{path_flags:x:raw}`, `{path_secrets:x}`, `{unprefixed:x}`, `{workload:x}` for an SQL expression x without braces, `{attribute:k}`,
+ * `{host:x}`, `{port:x}`, `{shape:x}`, `{named_shape:x:raw:name}`, `{graphql_name:x}`, `{operation_name:raw}`, `{path_flags:x:raw}`, `{path_secrets:x}`, `{unprefixed:x}`, `{workload:x}` for an SQL expression x without braces, `{attribute:k}`,
  * `{integer:k}` and `{resource:k}` for the value of an OpenTelemetry attribute, `{name}` for a part, `{{}` and `{}}` for literal braces.
  */
 export function expand(template: string, parts: Record<string, string>): string {
@@ -10,11 +10,14 @@ export function expand(template: string, parts: Record<string, string>): string 
     return part
   })
   const expanded = named.replace(
-    /\{(host|port|shape|path_flags|path_secrets|unprefixed|workload|attribute|integer|resource):([^{}]+)\}/g,
+    /\{(host|port|shape|named_shape|graphql_name|operation_name|path_flags|path_secrets|unprefixed|workload|attribute|integer|resource):([^{}]+)\}/g,
     (_, macro: string, argument: string) => {
       if (macro === 'host') return host(argument)
       if (macro === 'port') return port(argument)
       if (macro === 'shape') return shape(argument)
+      if (macro === 'named_shape') return namedShape(argument)
+      if (macro === 'graphql_name') return graphqlName(argument)
+      if (macro === 'operation_name') return operationName(argument)
       if (macro === 'unprefixed') return unprefixed(argument)
       if (macro === 'workload') return workload(argument)
       if (macro === 'path_secrets') return pathSecrets(argument)
@@ -65,6 +68,22 @@ function shape(x: string): string {
     length(s) >= 12 AND match(s, '^[0-9a-fA-F]+$'), '{hex}',
     s)`
   return `if(match(${x}, '[0-9]'), arrayStringConcat(arrayMap(${typed}, splitByChar('/', ${x})), '/'), ${x})`
+}
+
+/** What GraphQL takes for a name (specification of October 2021, 2.1.9), and no longer: all else that stands in its place is dropped. */
+const NAME = '[_A-Za-z][_0-9A-Za-z]{0,63}'
+
+const graphqlName = (x: string) => `if(length(${x}) > 1 AND match(${x}, '^${NAME}$'), ${x}, '')`
+
+/** The operation that a query string names (GraphQL over HTTP, 6.1); nothing else of it is kept. Most requests name none: one look decides for them. */
+const operationName = (raw: string) =>
+  `if(position(${raw}, 'operationName=') > 0, extract(${raw}, '[?&]operationName=(${NAME})(?:[&#]|$)'), '')`
+
+/** A path's shape, and behind a `#` the operation that a header (`name`) or the query string names; `services/model/shape.ts` reads it. */
+function namedShape(argument: string): string {
+  const [path = '', raw = '', name = ''] = argument.split(':')
+  const told = `if(${graphqlName(name)} != '', ${name}, ${operationName(raw)})`
+  return `concat(${shape(path)}, if(${path} != '' AND ${told} != '', concat('#', ${told}), ''))`
 }
 
 /** A path without what opens doors: session ids in matrix parameters, JSON web tokens in segments, and `-` for "none". */

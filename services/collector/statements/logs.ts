@@ -27,7 +27,7 @@ const TOLD_BY_TEXT =
     .split(',')
     .map((name) => name.trim())
 const UNTOLD_BY_TEXT = `original_path_text, peer_uri, local_uri, xfcc, traceparent, tls_text, tells_no_tls, tells_original, certificate_hash_text,
-  certificate_end_text, grpc_status_text, claims_text, rbac_text`
+  certificate_end_text, grpc_status_text, claims_text, rbac_text, operation_text`
 
 /** What a reject of a record of keys shows; never keys that Cinch does not know. */
 const SHOWN = [

@@ -75,6 +75,8 @@ export interface OperationRow extends UsageRow {
   days: number
   /** Those of its requests that were answered that there is nothing; absent where that is not told. */
   not_found?: number
+  /** The operation that its requests name, where it is counted at its path without it. */
+  folded_name?: string
 }
 
 const ENDS = `cluster, destination_namespace, destination_workload, destination_service, destination_principal, destination_address, destination_kind,

@@ -201,6 +201,11 @@ const FAR_PARENTS = `
   WHERE time >= ${bound('since')} - INTERVAL 1 DAY AND time < ${bound('until')} + INTERVAL 1 MINUTE
     AND span_key IN (${PARENT_KEYS} AND parent_key NOT IN (SELECT span_key FROM span WHERE ${NEAR} AND span_key IN (${PARENT_KEYS})))`
 
+/** Operations that spans within a service name, of the requests of the same slot only, which is paired anew as one; of several the first by name. */
+const NAMES = `
+  SELECT parent_key AS of, ${slotOf('time')} AS slot, min(path) AS name FROM span
+  WHERE ${IN_SLOTS} AND kind = 'internal' AND parent_key != 0 AND startsWith(path, '#') GROUP BY of, slot`
+
 const callsOf = (parents: string) => `
   SELECT
     ${slotOf('child.time')} AS slot, child.time AS time,
@@ -212,8 +217,13 @@ const callsOf = (parents: string) => `
     -- A gRPC call is POST; otherwise whichever side tells the method. A parent that is no client tells of its own request.
     multiIf(child.method != '', child.method, parent.kind = 'client', parent.method, '') AS method,
     parent.kind = 'client' AND parent.path_rank > child.path_rank AS parent_knows_path,
-    if(parent_knows_path, parent.path, child.path) AS shape,
+    if(parent_knows_path, parent.path, child.path) AS told_path,
+    -- A GraphQL server names the operation in a span below the one of the request, or the client in its URL.
+    concat(told_path, multiIf(
+      position(told_path, '#') > 0, '', position(child.path, '#') > 0, extract(child.path, '#.*'),
+      inner.name != '', inner.name, parent.kind = 'client', extract(parent.path, '#.*'), '')) AS shape,
     if(parent_knows_path, parent.path_flags, child.path_flags) AS path_flags
   FROM (${CHILDREN}) AS child
   LEFT ANY JOIN (${parents}) AS parent ON parent.span_key = child.parent_key
+  LEFT ANY JOIN (${NAMES}) AS inner ON inner.of = child.span_key AND inner.slot = slot
   WHERE parent.span_key = 0 AND child.kind != 'internal' OR parent.span_key != 0 AND (parent.namespace != child.namespace OR parent.service != child.service)`

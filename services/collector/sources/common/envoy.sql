@@ -60,7 +60,7 @@ SELECT
   if(method_text = '-', '', substring(method_text, 1, 64)) AS method,
   path_only AS path,
   {path_secrets:cutFragment(cutQueryString(original_path_text))} AS original_path,
-  {shape:path_only} AS shape,
+  {named_shape:path_only:path_text:operation_text} AS shape,
   -- The default formats log the path that a client says was its original one: a claim, marked as such (`claimed`).
   {path_flags:path_sent:path_text} + if(tells_original OR path_sent = '', 0, 2048) AS path_flags,
   if(protocol_name = 'grpc', splitByChar('/', path_only)[2], '') AS grpc_service,

@@ -22,7 +22,7 @@ SELECT
   authority_name AS authority, sni, destination_kind, protocol,
   substring(method, 1, 64) AS method, path_only AS path,
   if(original_path_text = '', '', {path_secrets:cutFragment(cutQueryString(original_path_text))}) AS original_path,
-  if(shape_text != '', shape_text, {shape:path_only}) AS shape,
+  if(shape_text != '', shape_text, {named_shape:path_only:target:operation_text}) AS shape,
   {path_flags:path_sent:path_text} + more_path_flags AS path_flags,
   if(protocol = 'grpc', splitByChar('/', path_only)[2], '') AS grpc_service,
   if(protocol = 'grpc', splitByChar('/', path_only)[3], '') AS grpc_method,

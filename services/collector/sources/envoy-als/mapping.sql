@@ -18,6 +18,7 @@ SELECT
   concat(method_text, ' ', path_text, ' ', status_text, ' ', authority_text, ' "', user_agent_text, '" ', upstream_cluster, ' ', original_path_text, ' ',
     x_forwarded_for, ' ', sni_text, ' ', peer_uri, ' ', details) AS line,
   headers[indexOf(header_names, 'x-forwarded-client-cert')] AS xfcc, headers[indexOf(header_names, 'traceparent')] AS traceparent,
+  headers[indexOf(header_names, 'x-apollo-operation-name')] AS operation_text,
   true AS tells_original, tls_text = '' AND peer_uri = '' AS tells_no_tls,
   tags[indexOf(tag_names, 'certificate_hash')] AS certificate_hash_text, tags[indexOf(tag_names, 'certificate_end')] AS certificate_end_text,
   multiIf(

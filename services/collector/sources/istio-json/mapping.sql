@@ -21,7 +21,7 @@ SELECT
   position(text, '"original_path"') > 0 AS tells_original,
   tls_text = '' AND position(text, '"tls_version"') > 0 AS tells_no_tls,
   `f.certificate_hash` AS certificate_hash_text, `f.certificate_end` AS certificate_end_text, `f.grpc_status` AS grpc_status_text,
-  `f.jwt` AS claims_text, concat(`f.rbac`, `f.network_rbac`) AS rbac_text,
+  `f.jwt` AS claims_text, concat(`f.rbac`, `f.network_rbac`) AS rbac_text, `f.operation_name` AS operation_text,
   -- A long stream may be logged at its start and meanwhile, too (envoy/data/accesslog/v3, AccessLogType): it is one request.
   multiIf(
     `f.access_log_type` IN ('TcpUpstreamConnected', 'DownstreamStart', 'DownstreamTunnelSuccessfullyEstablished', 'UdpTunnelUpstreamConnected'), 'start',
@@ -35,6 +35,6 @@ FROM (
       upstream_host String, upstream_cluster LowCardinality(String), upstream_local_address String, downstream_local_address LowCardinality(String), downstream_remote_address String,
       downstream_direct_remote_address String, requested_server_name LowCardinality(String), source_principal LowCardinality(String), destination_principal LowCardinality(String),
       x_forwarded_client_cert String, traceparent String, tls_version LowCardinality(String), certificate_hash String, certificate_end String, grpc_status LowCardinality(String),
-      jwt String, rbac String, network_rbac String, access_log_type LowCardinality(String))')) AS f
+      jwt String, rbac String, network_rbac String, operation_name LowCardinality(String), access_log_type LowCardinality(String))')) AS f
   FROM ({unwrap})
 )

@@ -4,8 +4,8 @@ SELECT
   batch, sender, cluster, reject_reason, if(reject_reason != '', {redacted}, '') AS line,
   time, span_key, parent_key, if(end_ns > start_ns, intDiv(end_ns - start_ns, 1000), 0) AS duration_us,
   namespace, service, workload, kind, protocol, method,
-  multiIf(path_rank = 0, '', path_rank = 3, {shape:raw_path}, path_rank = 2, route, named_path) AS path,
-  multiIf(path_rank = 0, 0, path_rank = 3, {path_flags:raw_path:raw_target}, bitOr(if(endsWith(path, '/') AND path != '/', 32, 0), if(path_rank = 2 OR position(path, '{') > 0, 1024, 0))) AS path_flags,
+  concat(multiIf(path_rank = 0, '', path_rank = 3, {shape:raw_path}, path_rank = 2, route, named_path), if(operation = '', '', concat('#', operation))) AS path,
+  multiIf(path_rank = 0, 0, path_rank = 3, {path_flags:raw_path:raw_target}, bitOr(if(endsWith(path_told, '/') AND path_told != '/', 32, 0), if(path_rank = 2 OR position(path_told, '{') > 0, 1024, 0))) AS path_flags,
   path_rank, status, is_database, trace_id
 FROM (
   SELECT
@@ -29,13 +29,17 @@ FROM (
     multiIf(grpc_path != '', 'grpc', http_method != '' OR raw_path != '' OR route != '' OR named_method != '', 'http', 'unknown') AS protocol,
     multiIf(grpc_path != '', 'POST', http_method != '', http_method, named_method) AS method,
     multiIf(grpc_path != '', 1, is_database, 0, raw_path != '' AND NOT route_fits, 3, route != '', 2, named_path != '', 1, 0) AS rank,
-    rank AS path_rank
+    rank AS path_rank, if(rank = 2, route, named_path) AS path_told,
+    multiIf(
+      rpc_system = 'jsonrpc', if(length(rpc_method) <= 64 AND match(rpc_method, '^[_A-Za-z][_0-9A-Za-z]*(?:[./-][_0-9A-Za-z]+)*$'), rpc_method, ''),
+      graphql_type != '' OR graphql_name != '', trimBoth(concat(if(graphql_type IN ('query', 'mutation', 'subscription'), graphql_type, ''), ' ', {graphql_name:graphql_name})),
+      {operation_name:raw_target}) AS operation
   FROM (
     SELECT
       * EXCEPT (route_reported, name_path),
-      if(grpc_path != '', grpc_path, {path_secrets:name_path}) AS named_path,
+      if(grpc_path != '', grpc_path, {path_secrets:cutFragment(name_path)}) AS named_path,
       -- Frameworks write parameters in many ways; here they are all `name` in braces.
-      replaceRegexpAll(replaceRegexpAll(replaceRegexpAll(replaceRegexpAll(route_reported,
+      replaceRegexpAll(replaceRegexpAll(replaceRegexpAll(replaceRegexpAll(cutFragment(route_reported),
         '<(?:[a-z_]+:)?([A-Za-z_][A-Za-z0-9_]*)>', '{{}\\1{}}'),
         '/:([A-Za-z_][A-Za-z0-9_]*)', '/{{}\\1{}}'),
         '\\{{}([A-Za-z_][A-Za-z0-9_]*)[:?=][^/{}]*\\{}}', '{{}\\1{}}'),
@@ -74,6 +78,7 @@ FROM (
           {path_secrets:route_told} AS route_reported,
           if({attribute:rpc.system.name} != '', {attribute:rpc.system.name}, {attribute:rpc.system}) AS rpc_system,
           {attribute:rpc.service} AS rpc_service, {attribute:rpc.method} AS rpc_method,
+          lower({attribute:graphql.operation.type}) AS graphql_type, {attribute:graphql.operation.name} AS graphql_name,
           has(keys, 'db.system') OR has(keys, 'db.system.name') AS is_database,
           toUInt16OrZero(multiIf(
             {attribute:http.response.status_code} != '', {attribute:http.response.status_code},
