@@ -1,3 +1,4 @@
+import { type Declaration, type Declared, NOTHING_DECLARED } from '../services/model/declaration.ts'
 import { EVIDENCE, type Evidence, isEvidence } from '../services/model/evidence.ts'
 import type { Inventory } from '../services/model/inventory.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
@@ -6,6 +7,7 @@ import { GRANULARITIES, isGranularity } from '../services/model/permission.ts'
 import { type CalleeOf, calleesOf } from './callees.ts'
 import { callerOf, type WorkloadOf, workloadsBehind } from './callers.ts'
 import { conditionsOf } from './conditions.ts'
+import { declaredBy, granularityOf, operationOf, UNSEEN } from './declared/operations.ts'
 import { PolicyError } from './errors.ts'
 import { type InventoryIndex, indexInventory } from './inventory-index.ts'
 import { addObservation, firstEvidence } from './merge.ts'
@@ -23,10 +25,12 @@ export interface ProposeOptions {
   selectorRule?: string
   /** Operations that only ever carried users get conditions on their tokens. Default false. */
   userConditions?: boolean
+  /** What owners declared: granted beside what was observed, until it expires. */
+  declared?: Declared
 }
 
 /** Why observations earned no permission. Refused ones, and those that were answered that there is nothing, teach nothing. */
-export type SkipCode = 'denied' | 'not_found' | 'evidence' | 'principal' | 'callee'
+export type SkipCode = 'denied' | 'not_found' | 'evidence' | 'principal' | 'callee' | 'declared'
 
 export interface Skipped {
   code: SkipCode
@@ -50,6 +54,8 @@ export interface Proposal {
   permissions: Permission[]
   skipped: Skipped[]
   assumed: Assumed
+  /** Declarations that are not granted any more. */
+  expired: Declaration[]
 }
 
 /**
@@ -64,7 +70,11 @@ export function propose(
 ): Proposal {
   const settings = readOptions(options)
   const index = indexInventory(inventory)
-  const calleeOf = calleesOf(operations, index, settings.selector)
+  const { active, expired } = options.declared ?? NOTHING_DECLARED
+  const declarations = active.map((declaration) => ({ declaration, operation: operationOf(declaration) }))
+  const asked =
+    declarations.length > 0 ? [...operations, ...declarations.map(({ operation }) => operation)] : operations
+  const calleeOf = calleesOf(asked, index, settings.selector)
   const workloadOf = workloadsBehind(index)
   const permissions = new Map<string, Permission>()
   const skipped = new Map<string, Skipped>()
@@ -84,13 +94,30 @@ export function propose(
   }
   // What others of the same permission were served needs none of its own.
   for (const { operation, key } of missing) if (!permissions.has(key)) skip(skipped, operation, 'not_found', NOT_FOUND)
+  for (const { declaration, operation } of declarations) {
+    const own = { ...settings, granularity: granularityOf(declaration) }
+    const result = permit(operation, own, index, calleeOf, workloadOf)
+    if ('code' in result)
+      skip(skipped, { ...operation, requests: 0 }, 'declared', `${declaration.id}: ${result.reason}`)
+    else addDeclared(permissions, result, declaration)
+  }
   const sorted = [...permissions.entries()].sort(byText).map(([, permission]) => permission)
   if (options.userConditions) for (const one of sorted) one.conditions = conditionsOf(one.evidence.users)
   return {
     permissions: sorted,
     skipped: [...skipped.entries()].sort(byText).map(([, entry]) => entry),
     assumed: assumptions(sorted, options),
+    expired: [...expired],
   }
+}
+
+/** What its owner left open is meant, so nothing of it is a widening. */
+function addDeclared(permissions: Map<string, Permission>, permission: Permission, declaration: Declaration): void {
+  const unseen: Permission = { ...permission, widened: [], evidence: UNSEEN }
+  const { caller } = unseen
+  const key = permissionKey(unseen)
+  const known = permissions.get(key) ?? { ...unseen, caller: { ...caller, workloads: [] } }
+  permissions.set(key, { ...known, declared: [...(known.declared ?? []), declaredBy(declaration)] })
 }
 
 const NOT_FOUND =

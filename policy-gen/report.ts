@@ -1,3 +1,4 @@
+import type { Declaration } from '../services/model/declaration.ts'
 import type { Permission } from '../services/model/permission.ts'
 import { PolicyError } from './errors.ts'
 import type { Assumed, Proposal, Skipped } from './propose.ts'
@@ -13,6 +14,8 @@ export interface Report {
   permissions: Permission[]
   skipped: Skipped[]
   assumed: Assumed
+  /** Declarations that have expired, and are not granted. */
+  expired: Declaration[]
   loss: Loss[]
 }
 
@@ -22,8 +25,8 @@ export function reportOf(
   proposal: Proposal,
   rendered: Pick<Rendered, 'loss'>,
 ): Report {
-  const { permissions, skipped, assumed } = proposal
-  return { target, window, permissions, skipped, assumed, loss: rendered.loss }
+  const { permissions, skipped, assumed, expired } = proposal
+  return { target, window, permissions, skipped, assumed, expired, loss: rendered.loss }
 }
 
 export function reportFile(report: Report): PolicyFile {

@@ -26,7 +26,9 @@ export function confidenceByCallee(
     ({ callee }) => callee,
   )
   const calendar = daysOf(window)
-  const byCallee = Map.groupBy(permissions, calleeName)
+  // What is declared and was never seen says nothing of how much was.
+  const seen = permissions.filter(({ evidence }) => evidence.requests > 0)
+  const byCallee = Map.groupBy(seen, calleeName)
   return [...new Set([...byCallee.keys(), ...unknown.keys()])].sort().map((callee) => {
     const own = byCallee.get(callee) ?? []
     const faults = [

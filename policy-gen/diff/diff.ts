@@ -1,6 +1,7 @@
 import type { DeployedRule, PolicyDiff, RuleUse } from '../../services/model/diff.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
 import { daysOf, isMonthEnd } from '../confidence/days.ts'
+import { operationOf } from '../declared/operations.ts'
 import { PolicyError } from '../errors.ts'
 import { askedOf, type ReplayContext } from '../replay/asked.ts'
 import type { DeployedRules } from '../replay/deployed.ts'
@@ -28,7 +29,9 @@ export function diff(
 ): PolicyDiff {
   const served = operations.filter(({ requests }) => requests > 0).map((operation) => ({ ...operation, denied: 0 }))
   const replayed = replay(files, served, context)
-  const { asked, layers } = askedOf(served, context)
+  // A declaration uses its rule, seen or not; as many requests as it was seen for.
+  const declared = (context.declared?.active ?? []).map((one) => ({ ...operationOf(one), requests: 0 }))
+  const { asked, layers } = askedOf([...served, ...declared], context)
   const deployed = deployedIn(files, layers)
   const uses = usesOf(deployed, asked)
   const shadowed = shadowedBy(deployed.flatMap(({ rules }) => rules))

@@ -22,9 +22,17 @@ export function evidenceLines({ callee, permissions, grants }: CalleeGrants, win
 }
 
 function evidenceOf(permissions: readonly Permission[]): string {
+  const seen = permissions.filter((permission) => permission.evidence.requests > 0)
+  const declared = permissions
+    .flatMap((permission) => permission.declared ?? [])
+    .map(({ id, kind, owner, expires }) => `declared ${kind} ${quoted(id)} by ${quoted(owner)} until ${expires}`)
+  return [...(seen.length > 0 || declared.length === 0 ? [observedOf(seen)] : []), ...declared].join('; ')
+}
+
+function observedOf(permissions: readonly Permission[]): string {
   const evidence = permissions.map((permission) => permission.evidence)
   const requests = evidence.reduce((sum, one) => sum + one.requests, 0)
-  const days = Math.max(...evidence.map((one) => one.days))
+  const days = Math.max(0, ...evidence.map((one) => one.days))
   const first = evidence.map(({ first_seen }) => first_seen).sort()[0] ?? ''
   const last =
     evidence

@@ -1,3 +1,4 @@
+import type { Declared } from '../../services/model/declaration.ts'
 import type { Inventory } from '../../services/model/inventory.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
 import { indexInventory } from '../inventory-index.ts'
@@ -12,6 +13,8 @@ export interface ReplayContext {
   window: { since: string; until: string }
   /** Evaluates Rego; without it, Rego is refused with a word on how to get it. */
   rego?: RegoEngine | null
+  /** What owners declared: it should be allowed, seen or not. */
+  declared?: Declared
 }
 
 /**

@@ -1,9 +1,11 @@
+import { NOTHING_DECLARED } from '../../services/model/declaration.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
 import type { ReplayCall, ReplayResult } from '../../services/model/replay.ts'
+import { declaredBy, operationOf } from '../declared/operations.ts'
 import { askedOf, type ReplayContext } from './asked.ts'
 import { type IgnoredDocument, ignoredDocument, type PolicyText, readPolicySet } from './documents.ts'
 import { formats } from './formats.ts'
-import { throughAll, type Verdict } from './layer.ts'
+import { type Layer, throughAll, type Verdict } from './layer.ts'
 import type { ReplayRequest } from './request.ts'
 
 /** A replay's result, with the documents that it could not take into account. */
@@ -36,6 +38,7 @@ export function replay(
     uncertain: [],
     denied_not_found: [],
     refused: [],
+    declared: declaredUnder(decide, context),
     ignored: [...read.flatMap(({ ignored }) => ignored), ...set.rest().map(ignoredDocument)],
   }
   for (const [at, verdict] of decide(asked).entries()) {
@@ -45,6 +48,17 @@ export function replay(
   const { newly_denied, newly_allowed, uncertain, denied_not_found, refused } = result
   for (const calls of [newly_denied, newly_allowed, uncertain, denied_not_found, refused]) calls.sort(byRequests)
   return result
+}
+
+/** Each declaration is asked by itself: routes of it say nothing of others' requests. */
+function declaredUnder(decide: Layer, context: ReplayContext): ReplayResult['declared'] {
+  const { active, expired } = context.declared ?? NOTHING_DECLARED
+  const verdicts = active.length > 0 ? decide(askedOf(active.map(operationOf), context).asked) : []
+  const refused = active.flatMap((declaration, at) => {
+    const { allowed, reason } = verdicts[at] ?? { allowed: 'unknown', reason: '' }
+    return allowed === 'yes' ? [] : [{ ...declaredBy(declaration), why: reason }]
+  })
+  return { allowed: active.length - refused.length, not_allowed: refused, expired: expired.map(({ id }) => id) }
 }
 
 function count(result: Replay, operation: ObservedOperation, request: ReplayRequest, verdict: Verdict): void {

@@ -58,5 +58,11 @@ export interface Target {
   title: string
   /** What it can never express, for people who choose a target. */
   limits: string[]
+  /** Its files that hold for a whole namespace and not for one callee. */
+  perNamespace?: RegExp
+  /** Its files as what enforces them takes them for a dry run; absent where there is none. */
+  dryRun?: (files: readonly PolicyFile[]) => PolicyFile[]
+  /** Its files that enforce; all of them where that is absent. */
+  enforced?: (files: readonly PolicyFile[]) => PolicyFile[]
   render: (permissions: readonly Permission[], window: Window) => Rendered
 }

@@ -1,18 +1,9 @@
 import { join } from 'node:path'
-import { diff } from '../../policy-gen/diff/diff.ts'
-import { type Generated, type GenerateOptions, generate } from '../../policy-gen/generate.ts'
-import { preflight } from '../../policy-gen/preflight/preflight.ts'
-import { replay } from '../../policy-gen/replay/replay.ts'
-import { readAssumed } from '../../policy-gen/report.ts'
-import { targetById } from '../../policy-gen/targets/index.ts'
-import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import type { ChainAnswer } from '../analyzer/chains/describe.ts'
 import { findChains } from '../analyzer/chains/find.ts'
-import type { Calls } from '../analyzer/graph/calls.ts'
 import { buildGraph } from '../analyzer/graph/graph.ts'
 import { observe } from '../analyzer/graph/observed.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
-import type { Parties } from '../analyzer/graph/parties.ts'
 import { withTemplates } from '../analyzer/graph/templates.ts'
 import { joinCallers } from '../analyzer/identity/join.ts'
 import { countMetrics } from '../analyzer/metrics/count.ts'
@@ -20,7 +11,6 @@ import type { Pace } from '../analyzer/pace.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
 import { createLearner, type LearnPace } from '../analyzer/templates/job.ts'
 import { createStoredTemplates } from '../analyzer/templates/stored.ts'
-import { templatesOfCalls } from '../analyzer/templates/window.ts'
 import { type Committer, createCommitter, type Recovery } from '../collector/commit.ts'
 import type { Hold } from '../collector/gather/budget.ts'
 import { createGatherer, type Gatherer, type GathererOptions } from '../collector/gather/gather.ts'
@@ -34,49 +24,27 @@ import type { KafkaReceiver } from '../collector/receivers/kafka/receiver.ts'
 import { signalOf, submitRaw } from '../collector/receivers/raw.ts'
 import { createSenders, type Senders } from '../collector/senders.ts'
 import { findSource } from '../collector/sources/index.ts'
-import type { Backtest } from '../model/backtest.ts'
-import type { PolicyDiff } from '../model/diff.ts'
 import type { Graph } from '../model/graph.ts'
-import type { Inventory } from '../model/inventory.ts'
 import type { ObservedOperation } from '../model/operation.ts'
-import type { Preflight } from '../model/preflight.ts'
-import type { ReplayResult } from '../model/replay.ts'
 import { migrate } from '../store/migrate.ts'
 import { readInventory } from '../store/queries/inventory.ts'
 import { unnamedRequests } from '../store/queries/join-answers.ts'
 import { rejectReasons, rejects } from '../store/queries/rejects.ts'
-import {
-  edgeHours,
-  edgeRows,
-  type OperationRow,
-  operationRows,
-  storedWindow,
-  type Window,
-} from '../store/queries/rollups.ts'
+import { edgeHours, edgeRows, operationRows, storedWindow, type Window } from '../store/queries/rollups.ts'
 import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
-import { type BacktestOptions, backtest } from './backtest.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
 import { type CompletenessAnswer, completeness, withMetricEdges } from './completeness.ts'
 import { type DisagreementsAnswer, disagreements } from './disagreements.ts'
 import { type Doctor, examine } from './doctor.ts'
 import { createFreshness, type SourceListing } from './freshness.ts'
-import { regoEngineFor } from './opa.ts'
+import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
+import { type PolicyUses, policyQuestions } from './policy-questions.ts'
 import { createTemplates, type Templates } from './templates.ts'
 import { type AskedWindow, resolveWindow } from './window.ts'
 
-export type GenerateRequest = { target: string; window: AskedWindow } & Omit<GenerateOptions, 'window'>
-
-export type BacktestRequest = { window: AskedWindow } & Omit<BacktestOptions, 'window'>
-
-/** As `policies generate` has them: see `policy-gen/naming.ts`. */
-export interface NamingRules {
-  principal?: string
-  selector?: string
-}
-
 /** Everything that Cinch does for its users, the same for the command line and the API. */
-export interface Cinch {
+export interface Cinch extends PolicyUses {
   migrated: number[]
   /** What became of chunks that earlier processes left in the spool. */
   recovered: Recovery
@@ -98,14 +66,6 @@ export interface Cinch {
   /** The graph without operations: what a screen asks for first. */
   edges(window: AskedWindow): Promise<Graph>
   operations(window: AskedWindow): Promise<{ window: Window; operations: ObservedOperation[] }>
-  generate(request: GenerateRequest): Promise<Generated>
-  replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
-  /** Deployed policies held against what was observed; the rules name callers and callees that are known by a claim only. */
-  diff(files: PolicyFile[], window: AskedWindow, rules?: NamingRules): Promise<PolicyDiff>
-  /** What would break on enforcement and no traffic shows. */
-  preflight(files: PolicyFile[], window: AskedWindow): Promise<Preflight>
-  /** Learns up to a day and replays it, for each of the window's last days; and what that says of tomorrow. */
-  backtest(request: BacktestRequest): Promise<Backtest>
   rejects(source: string, limit: number): Promise<RejectListing>
   doctor(source: string): Promise<Doctor>
   /** Access logs held against the proxies' request counters, by callee and hour. */
@@ -124,6 +84,8 @@ export interface Cinch {
   learnOperations(): Promise<void>
   /** What was learned of each callee's operations, and what people said of them. */
   templates: Templates
+  /** Drafts, approvals, what is deployed, and what owners declare. */
+  lifecycle: Lifecycle
   /** Brings what is derived up to date with what was loaded. Resolves when it is; calls that overlap share one run. */
   analyze(): Promise<void>
   senders: Senders
@@ -185,6 +147,7 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   // A store from before templates were stored has none.
   if (migrated.length > 0) await learnOperations()
   const senders = createSenders(store)
+  const lifecycle = createLifecycle(store)
   return {
     migrated,
     recovered,
@@ -208,18 +171,11 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
     ...ingestion(store, committer, analyze, options.gatherer),
     learnOperations,
     templates: createTemplates(store, learner),
-    ...questions(store, async () => await (pace ? undefined : countChains())),
+    lifecycle,
+    ...questions(store, lifecycle, async () => await (pace ? undefined : countChains())),
     countChains,
     joinCallers: join,
   }
-}
-
-/** What was observed in a window. */
-interface Operations {
-  window: Window
-  inventory: Inventory
-  parties: Parties
-  calls: Calls<OperationRow>
 }
 
 type Jobs =
@@ -230,6 +186,7 @@ type Jobs =
   | 'joinCallers'
   | 'learnOperations'
   | 'templates'
+  | 'lifecycle'
   | Outside
 type Outside = 'senders' | 'observe' | 'follow' | 'kafka'
 type Ingestion = 'ingest' | 'ingestRequest' | 'gatherer' | 'close'
@@ -267,7 +224,11 @@ function ingestion(
   }
 }
 
-function questions(store: Store, chainsCounted: () => Promise<void>): Omit<Cinch, Jobs | Ingestion> {
+function questions(
+  store: Store,
+  lifecycle: Lifecycle,
+  chainsCounted: () => Promise<void>,
+): Omit<Cinch, Jobs | Ingestion> {
   const storedTemplates = createStoredTemplates(store)
   const observed = async (asked: AskedWindow) => {
     const window = resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))
@@ -304,7 +265,7 @@ function questions(store: Store, chainsCounted: () => Promise<void>): Omit<Cinch
       const { window, calls } = await templated(asked)
       return { window, operations: observedOperations(calls.calls) }
     },
-    ...policyQuestions(operations, templated),
+    ...policyQuestions(operations, templated, lifecycle),
     rejects: async (source, limit) => {
       const id = source === '' ? '' : findSource(source).id
       return { reasons: await rejectReasons(store.reads, id), lines: await rejects(store.reads, id, limit) }
@@ -317,45 +278,6 @@ function questions(store: Store, chainsCounted: () => Promise<void>): Omit<Cinch
       return await chains(store, asked, edges)
     },
     chain: async (trace) => await chainByTrace(store, trace),
-  }
-}
-
-/** @param seen what was observed; @param taught the same with paths as templates, from which policies are made */
-function policyQuestions(
-  seen: (asked: AskedWindow) => Promise<Operations>,
-  taught: (asked: AskedWindow) => Promise<Operations>,
-): Pick<Cinch, 'generate' | 'replay' | 'diff' | 'preflight' | 'backtest'> {
-  return {
-    generate: async ({ target, window: asked, ...options }) => {
-      const { window, inventory, calls } = await taught(asked)
-      return generate(observedOperations(calls.calls), inventory, targetById(target), { ...options, window })
-    },
-    replay: async (files, asked) => {
-      const { window, inventory, calls } = await seen(asked)
-      const rego = regoEngineFor(files)
-      return replay(files, observedOperations(calls.calls), { inventory, assumed: readAssumed(files), window, rego })
-    },
-    diff: async (files, asked, rules = {}) => {
-      const { window, inventory, calls } = await seen(asked)
-      const assumed = { ...readAssumed(files), ...rules }
-      return diff(files, observedOperations(calls.calls), { inventory, assumed, window })
-    },
-    preflight: async (files, asked) => {
-      const { window, inventory, calls } = await seen(asked)
-      return preflight(files, observedOperations(calls.calls), { inventory, window })
-    },
-    backtest: async ({ window: asked, ...options }) => {
-      const { window } = await seen(asked)
-      const observations = async (within: Window) => {
-        const { inventory, calls } = await seen(within)
-        return {
-          seen: observedOperations(calls.calls),
-          learned: observedOperations(withTemplates(calls.calls, templatesOfCalls(calls.calls))),
-          inventory,
-        }
-      }
-      return await backtest(observations, { ...options, window })
-    },
   }
 }
 

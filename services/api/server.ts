@@ -10,6 +10,7 @@ import { type RequestSpan, silent, type Telemetry } from '../telemetry/telemetry
 import type { Cinch } from './cinch.ts'
 import { countRequest, metricsText } from './metrics.ts'
 import { ingestRoutes } from './routes/ingest.ts'
+import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { readRoutes } from './routes/read.ts'
 import { remoteWriteRoutes } from './routes/remote-write.ts'
@@ -31,6 +32,7 @@ export interface ServerOptions {
 const STATUS: Partial<Record<ErrorCode, number>> = {
   unauthorized: 401,
   not_found: 404,
+  step_refused: 409,
   unknown_source: 404,
   too_large: 413,
   overloaded: 503,
@@ -122,6 +124,7 @@ export async function createServer({
   readRoutes(app, cinch)
   templateRoutes(app, cinch)
   policyRoutes(app, cinch)
+  lifecycleRoutes(app, cinch)
   const page = join(packageRoot(), 'web/dist')
   if (existsSync(page)) await app.register(fastifyStatic, { root: page })
   return app

@@ -4,6 +4,8 @@ import type { Generated } from '../../policy-gen/generate.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import type { AskedChains } from '../api/chains.ts'
 import { type Cinch, openCinch } from '../api/cinch.ts'
+import type { Proposed } from '../api/lifecycle/lifecycle.ts'
+import type { By } from '../api/lifecycle/log.ts'
 import { type AskedBacktest, backtestRequest, generateRequest, type PolicyOptions } from '../api/routes/policies.ts'
 import type { AskedWindow } from '../api/window.ts'
 import type { IngestResult, Progress } from '../collector/ingest.ts'
@@ -38,6 +40,9 @@ export interface Backend {
   disagreements: Cinch['disagreements']
   chains(asked: AskedChains): ReturnType<Cinch['chains']>
   templates: Cinch['templates']
+  lifecycle: Omit<Cinch['lifecycle'], 'propose'>
+  /** Generates, and makes drafts of what is new. */
+  propose(options: PolicyOptions, by: By, callees?: readonly string[]): Promise<Proposed>
   senders(): Promise<Registration[]>
   register(registration: Registration): Promise<string>
   revoke(id: string): Promise<void>
@@ -100,6 +105,7 @@ async function localBackend(location: StoreLocation, note: (text: string) => voi
         await cinch.ingest(source, cluster, await openInput(path), progress),
       generate: async (options) => await cinch.generate(generateRequest(options)),
       backtest: async (asked) => await cinch.backtest(backtestRequest(asked)),
+      propose: async (options, by, callees) => await cinch.propose(generateRequest(options), by, callees),
       senders: () => cinch.senders.list(),
       register: (registration) => cinch.senders.register(registration),
       revoke: (id) => cinch.senders.revoke(id),

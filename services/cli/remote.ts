@@ -7,6 +7,7 @@ import type { Backend } from './backend.ts'
 export function remoteBackend(url: string, token: string): Backend {
   const call = caller(url, token)
   const get = async <T>(path: string, query: object = {}) => await call<T>('GET', path, query)
+  const post = async <T>(path: string, body: object) => await call<T>('POST', path, {}, JSON.stringify(body))
   return {
     migrated: [],
     sources: async () => (await get<{ sources: Awaited<ReturnType<Backend['sources']>> }>('/api/v1/sources')).sources,
@@ -30,11 +31,38 @@ export function remoteBackend(url: string, token: string): Backend {
       ofCallee: async (callee) => await get('/api/v1/templates/callee', { callee }),
       pin: async (word) => await call('POST', '/api/v1/templates/pins', {}, JSON.stringify(word)),
     },
+    propose: async (options, by, callees) =>
+      await post('/api/v1/policies/drafts', { ...options, why: by.why, callees }),
+    lifecycle: remoteLifecycle(get, post),
     senders: async () => (await get<{ senders: Awaited<ReturnType<Backend['senders']>> }>('/api/v1/senders')).senders,
     register: async (registration) =>
       (await call<{ token: string }>('POST', '/api/v1/senders', {}, JSON.stringify(registration))).token,
     revoke: async (id) => await call('DELETE', `/api/v1/senders/${encodeURIComponent(id)}`),
     close: async () => {},
+  }
+}
+
+type Get = <T>(path: string, query?: object) => Promise<T>
+type Post = <T>(path: string, body: object) => Promise<T>
+type Life = Backend['lifecycle']
+type Answer<Name extends keyof Life> = Awaited<ReturnType<Life[Name]>>
+
+/** Who does it is known there by the token; a name that is given here is not sent. */
+function remoteLifecycle(get: Get, post: Post): Life {
+  return {
+    drafts: async () => (await get<{ drafts: Answer<'drafts'> }>('/api/v1/policies/drafts')).drafts,
+    draft: async (asked) => await get('/api/v1/policies/drafts/one', asked),
+    step: async (asked, step, { why }) => await post('/api/v1/policies/drafts/steps', { ...asked, ...step, why }),
+    readBack: async (files, target, { why }) => await post('/api/v1/policies/read-back', { files, target, why }),
+    declarations: async () => await get('/api/v1/policies/declared'),
+    declare: async (permissions, { why }) =>
+      (await post<{ declared: Answer<'declare'> }>('/api/v1/policies/declared', { permissions, why })).declared,
+    lift: async (id, { why }) => await post('/api/v1/policies/declared/lift', { id, why }),
+    windows: async () => (await get<{ windows: string[] }>('/api/v1/policies/windows')).windows,
+    changeWindows: async (windows, { why }) => await post('/api/v1/policies/windows', { windows, why }),
+    entries: async () => (await get<{ entries: Answer<'entries'> }>('/api/v1/policies/log')).entries,
+    verify: async (known = []) =>
+      await get('/api/v1/policies/log/verify', { head: known.map(({ seq, hash }) => `${seq}:${hash}`).join(',') }),
   }
 }
 

@@ -3,12 +3,22 @@ import { type Backend, openBackend } from './backend.ts'
 import type { Command, Context } from './command.ts'
 import { backtestCommand } from './commands/backtest.ts'
 import { chainsCommand } from './commands/chains.ts'
+import { declareCommand, declaredCommand } from './commands/declare.ts'
 import { diffCommand } from './commands/diff.ts'
 import { disagreementsCommand } from './commands/disagreements.ts'
+import {
+  draftCommand,
+  draftsCommand,
+  proposeCommand,
+  readBackCommand,
+  stepCommands,
+  windowsCommand,
+} from './commands/drafts.ts'
 import { ingestCommand } from './commands/ingest.ts'
 import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
 import { operationsCommand } from './commands/operations.ts'
 import { generateCommand, replayCommand } from './commands/policies.ts'
+import { logCommand } from './commands/policy-log.ts'
 import { preflightCommand } from './commands/preflight.ts'
 import { sendersCommand } from './commands/senders.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -29,6 +39,15 @@ export const COMMANDS: Command[] = [
   backtestCommand,
   diffCommand,
   preflightCommand,
+  declareCommand,
+  declaredCommand,
+  proposeCommand,
+  draftsCommand,
+  draftCommand,
+  ...stepCommands,
+  readBackCommand,
+  windowsCommand,
+  logCommand,
   rejectsCommand,
   doctorCommand,
   sendersCommand,

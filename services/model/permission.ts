@@ -1,3 +1,4 @@
+import type { DeclaredBy } from './declaration.ts'
 import type { Evidence, Reporter } from './evidence.ts'
 import type { OperationUsers, PathFlag } from './operation.ts'
 
@@ -88,6 +89,8 @@ export interface Permission {
   granularity: Granularity
   widened: Widening[]
   evidence: PermissionEvidence
+  /** Its owners' declarations, where there are any; one that nobody observed has evidence of no request. */
+  declared?: DeclaredBy[]
 }
 
 export function isGranularity(value: string): value is Granularity {

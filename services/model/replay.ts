@@ -1,3 +1,4 @@
+import type { DeclaredBy } from './declaration.ts'
 import type { Evidence } from './evidence.ts'
 
 /** One operation on which replay has something to say. Principals as the policy writes them, `path` as observed. */
@@ -39,4 +40,6 @@ export interface ReplayResult {
   denied_not_found: ReplayCall[]
   /** What `still_denied` counts: refused before, and by these policies too. It teaches nothing; only an owner's word makes it a permission. */
   refused: RefusedCall[]
+  /** What owners declared: how many of these the policies allow, and which they do not, or may not. */
+  declared: { allowed: number; not_allowed: (DeclaredBy & { why: string })[]; expired: string[] }
 }

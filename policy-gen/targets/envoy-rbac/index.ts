@@ -12,5 +12,7 @@ export const envoyRbac: Target = {
     'there is no default: a callee of which nothing was seen that can be granted gets no file',
     'the files are filters: whoever builds the proxies puts them before the router, and requires client certificates',
   ],
+  dryRun: (files) => files.filter(({ path }) => /(^|\/)1-shadow\//.test(path)),
+  enforced: (files) => files.filter(({ path }) => /(^|\/)2-enforce\//.test(path)),
   render,
 }

@@ -1,4 +1,5 @@
 import type { Target } from '../target.ts'
+import { dryRun } from './dry-run.ts'
 import { render } from './render.ts'
 
 export const istio: Target = {
@@ -11,5 +12,7 @@ export const istio: Target = {
     'ports are the ports of the workload; a callee whose own port is not known is opened on every port',
     'rules that name methods or paths do not hold for plain TCP',
   ],
+  perNamespace: /(^|\/)(3-default-deny|4-guard)\//,
+  dryRun,
   render,
 }

@@ -11,5 +11,6 @@ export const kubernetes: Target = {
     'only what comes in is restricted; only TCP is opened',
     'in an ambient mesh, port 15008 must be opened beside the ports that are written',
   ],
+  perNamespace: /(^|\/)2-default-deny\//,
   render,
 }

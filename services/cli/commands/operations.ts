@@ -1,7 +1,7 @@
-import { userInfo } from 'node:os'
 import type { CalleeTemplates, SetAnswer } from '../../api/templates.ts'
 import { CinchError } from '../../model/errors.ts'
 import type { PinWord } from '../../model/template.ts'
+import { userName } from '../author.ts'
 import { type Command, table, toJson } from '../command.ts'
 import { printable } from '../printable.ts'
 
@@ -55,15 +55,6 @@ function author(args: { text(name: string): string | undefined }): { who: string
   const who = args.text('by') ?? userName()
   if (!who) throw new CinchError('usage', 'who says so is not known', 'give --by NAME')
   return { who, why }
-}
-
-function userName(): string | undefined {
-  try {
-    return userInfo().username
-  } catch {
-    // A container's user may have no entry.
-    return undefined
-  }
 }
 
 function listText(callees: readonly SetAnswer[]): string {

@@ -76,6 +76,9 @@ function describeGenerated(out: string, { files, report }: Generated): string {
     ...(principal ? [`ASSUMED: callers known by a claimed name have the principal ${principal}`] : []),
     ...(selector ? [`ASSUMED: callees that no inventory knows have the labels ${selector}`] : []),
     ...reasons(report.skipped.map((skipped) => skipped.reason)),
+    ...report.expired.map(
+      ({ id, owner, expires }) => `declared by ${owner}, expired ${expires.slice(0, 10)}, not granted: ${id}`,
+    ),
     ...(report.loss.length > 0
       ? [`${report.loss.length} losses, where the target cannot say exactly what was seen: see report.json`]
       : []),
@@ -149,5 +152,9 @@ function describeReplay(result: ReplayResult): string {
     ...list('would be newly allowed', result.newly_allowed),
     ...list('uncertain', result.uncertain),
     ...list('still refused; a permission needs the word of the callee’s owner', result.refused),
+    ...result.declared.not_allowed.map(
+      ({ id, kind, owner, why }) => `declared, and not allowed: ${kind} ${id} of ${owner}: ${why}`,
+    ),
+    ...result.declared.expired.map((id) => `declared, and expired: ${id}`),
   ].join('\n')
 }

@@ -1,0 +1,121 @@
+import { diff } from '../../policy-gen/diff/diff.ts'
+import { type Generated, type GenerateOptions, generate } from '../../policy-gen/generate.ts'
+import { unitsOf } from '../../policy-gen/lifecycle/units.ts'
+import { preflight } from '../../policy-gen/preflight/preflight.ts'
+import { replay } from '../../policy-gen/replay/replay.ts'
+import { readAssumed } from '../../policy-gen/report.ts'
+import { targetById } from '../../policy-gen/targets/index.ts'
+import type { PolicyFile } from '../../policy-gen/targets/target.ts'
+import type { Calls } from '../analyzer/graph/calls.ts'
+import { observedOperations } from '../analyzer/graph/operations.ts'
+import type { Parties } from '../analyzer/graph/parties.ts'
+import { withTemplates } from '../analyzer/graph/templates.ts'
+import { templatesOfCalls } from '../analyzer/templates/window.ts'
+import type { Backtest } from '../model/backtest.ts'
+import type { PolicyDiff } from '../model/diff.ts'
+import type { Inventory } from '../model/inventory.ts'
+import type { Preflight } from '../model/preflight.ts'
+import type { ReplayResult } from '../model/replay.ts'
+import type { OperationRow, Window } from '../store/queries/rollups.ts'
+import { type BacktestOptions, backtest } from './backtest.ts'
+import { candidatesOf } from './lifecycle/candidates.ts'
+import type { Lifecycle, Proposed } from './lifecycle/lifecycle.ts'
+import type { By } from './lifecycle/log.ts'
+import { regoEngineFor } from './opa.ts'
+import type { AskedWindow } from './window.ts'
+
+export type GenerateRequest = { target: string; window: AskedWindow } & Omit<GenerateOptions, 'window'>
+
+export type BacktestRequest = { window: AskedWindow } & Omit<BacktestOptions, 'window'>
+
+/** As `policies generate` has them: see `policy-gen/naming.ts`. */
+export interface NamingRules {
+  principal?: string
+  selector?: string
+}
+
+/** What Cinch makes of policies, and makes policies of. */
+export interface PolicyUses {
+  generate(request: GenerateRequest): Promise<Generated>
+  replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
+  /** Deployed policies held against what was observed; the rules name callers and callees that are known by a claim only. */
+  diff(files: PolicyFile[], window: AskedWindow, rules?: NamingRules): Promise<PolicyDiff>
+  /** What would break on enforcement and no traffic shows. */
+  preflight(files: PolicyFile[], window: AskedWindow): Promise<Preflight>
+  /** Learns up to a day and replays it, for each of the window's last days; and what that says of tomorrow. */
+  backtest(request: BacktestRequest): Promise<Backtest>
+  /** Generates, and makes a draft of each callee's policies that is not there yet. @param callees only these; all when absent */
+  propose(request: GenerateRequest, by: By, callees?: readonly string[]): Promise<Proposed>
+}
+
+/** What was observed in a window. */
+export interface Operations {
+  window: Window
+  inventory: Inventory
+  parties: Parties
+  calls: Calls<OperationRow>
+}
+
+/** @param seen what was observed; @param taught the same with paths as templates, from which policies are made */
+export function policyQuestions(
+  seen: (asked: AskedWindow) => Promise<Operations>,
+  taught: (asked: AskedWindow) => Promise<Operations>,
+  lifecycle: Pick<Lifecycle, 'declarations' | 'propose'>,
+): PolicyUses {
+  const generated = async ({ target, window: asked, ...options }: GenerateRequest) => {
+    const [{ window, inventory, calls }, declared] = await Promise.all([taught(asked), lifecycle.declarations()])
+    const made = generate(observedOperations(calls.calls), inventory, targetById(target), {
+      ...options,
+      declared,
+      window,
+    })
+    return { ...made, inventory, window }
+  }
+  return {
+    generate: async (request) => {
+      const { files, report } = await generated(request)
+      return { files, report }
+    },
+    propose: async (request, by, callees) => {
+      const { files, report, inventory, window } = await generated(request)
+      const { calls } = await seen(window)
+      const operations = observedOperations(calls.calls)
+      const replayed = replay(files, operations, {
+        inventory,
+        assumed: readAssumed(files),
+        window,
+        rego: regoEngineFor(files),
+      })
+      const units = unitsOf(report.permissions, inventory, targetById(request.target), window)
+      const asked = callees ? units.filter(({ callee }) => callees.includes(callee)) : units
+      return await lifecycle.propose(candidatesOf(asked, operations, replayed), by)
+    },
+    replay: async (files, asked) => {
+      const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
+      const rego = regoEngineFor(files)
+      const context = { inventory, assumed: readAssumed(files), window, rego, declared }
+      return replay(files, observedOperations(calls.calls), context)
+    },
+    diff: async (files, asked, rules = {}) => {
+      const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
+      const assumed = { ...readAssumed(files), ...rules }
+      return diff(files, observedOperations(calls.calls), { inventory, assumed, window, declared })
+    },
+    preflight: async (files, asked) => {
+      const { window, inventory, calls } = await seen(asked)
+      return preflight(files, observedOperations(calls.calls), { inventory, window })
+    },
+    backtest: async ({ window: asked, ...options }) => {
+      const { window } = await seen(asked)
+      const observations = async (within: Window) => {
+        const { inventory, calls } = await seen(within)
+        return {
+          seen: observedOperations(calls.calls),
+          learned: observedOperations(withTemplates(calls.calls, templatesOfCalls(calls.calls))),
+          inventory,
+        }
+      }
+      return await backtest(observations, { ...options, declared: await lifecycle.declarations(), window })
+    },
+  }
+}
