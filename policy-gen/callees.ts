@@ -1,5 +1,7 @@
+import type { Workload } from '../services/model/inventory.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
-import type { Callee } from '../services/model/permission.ts'
+import type { Callee, CalleeService } from '../services/model/permission.ts'
+import { isAmong, labelledAmbient } from './data-plane.ts'
 import type { InventoryIndex } from './inventory-index.ts'
 import type { NamingRule } from './naming.ts'
 import { isLabel, readLabels } from './naming.ts'
@@ -10,6 +12,12 @@ export type CalleeResult = { ok: true; callee: Callee } | { ok: false; reason: s
 /** Finds, for every operation, the callee that a policy would select. Asked once per operation, answered once per workload. */
 export type CalleeOf = (operation: ObservedOperation) => CalleeResult
 
+/** Where labels come from that no inventory knows, and the namespaces in ambient mode. */
+export interface CalleeRules {
+  selector: NamingRule | null
+  ambient: readonly string[]
+}
+
 /**
  * Groups the operations' destinations into callees. Every operation counts for the callee's plaintext, also those that
  * earn no permission: STRICT would break them.
@@ -17,13 +25,13 @@ export type CalleeOf = (operation: ObservedOperation) => CalleeResult
 export function calleesOf(
   operations: readonly ObservedOperation[],
   index: InventoryIndex,
-  rule: NamingRule | null,
+  rules: CalleeRules,
 ): CalleeOf {
   const results = new Map<string, CalleeResult>()
   const groups = new Map<string, Callee>()
   for (const operation of operations) {
     const key = destinationKey(operation)
-    const result = results.get(key) ?? grouped(resolve(operation, index, rule), groups)
+    const result = results.get(key) ?? grouped(resolve(operation, index, rules), groups)
     results.set(key, result)
     if (!result.ok) continue
     if (operation.mtls === 'no') result.callee.plaintextRequests += operation.requests + operation.denied
@@ -47,6 +55,8 @@ function grouped(result: CalleeResult, groups: Map<string, Callee>): CalleeResul
     return result
   }
   group.members.push(...result.callee.members)
+  const known = new Set(group.ambient?.services.map(({ name }) => name))
+  group.ambient?.services.push(...(result.callee.ambient?.services ?? []).filter(({ name }) => !known.has(name)))
   return { ok: true, callee: group }
 }
 
@@ -56,7 +66,11 @@ function nameGroup(callee: Callee): void {
   callee.workload = callee.members.length > 1 ? applicationName(callee.selector) || first : first
 }
 
-function resolve(operation: ObservedOperation, index: InventoryIndex, rule: NamingRule | null): CalleeResult {
+function resolve(
+  operation: ObservedOperation,
+  index: InventoryIndex,
+  { selector: rule, ambient }: CalleeRules,
+): CalleeResult {
   const { cluster, namespace, workload } = operation.destination
   if (workload === '') return refuse('the callee is not known as a workload: nothing that a policy can select')
   if (namespace === '') return refuse(`the namespace of ${workload} is not known`)
@@ -72,7 +86,8 @@ function resolve(operation: ObservedOperation, index: InventoryIndex, rule: Nami
     if (!Object.entries(selector).every(([key, value]) => isLabel(key, value))) {
       return refuse(`the inventory's labels of ${namespace}/${workload} are no Kubernetes labels`)
     }
-    return found(operation, sorted(selector), 'inventory')
+    const services = (labelledAmbient(known.labels) ?? isAmong(ambient, namespace)) ? servicesOf(known, index) : null
+    return found(operation, sorted(selector), 'inventory', services)
   }
   if (!rule) {
     return refuse(
@@ -83,13 +98,14 @@ function resolve(operation: ObservedOperation, index: InventoryIndex, rule: Nami
   if (!named.ok) return refuse(`the selector rule needs {${named.missing}}, which ${namespace}/${workload} has not`)
   const labels = readLabels(named.value)
   if (!labels) return refuse(`the selector rule gives ${JSON.stringify(named.value)}, which is no list of labels`)
-  return found(operation, sorted(labels), 'assumed')
+  return found(operation, sorted(labels), 'assumed', isAmong(ambient, namespace) ? [] : null)
 }
 
 function found(
   { destination }: ObservedOperation,
   selector: Record<string, string>,
   selectorBasis: Callee['selectorBasis'],
+  services: CalleeService[] | null,
 ): CalleeResult {
   const { cluster, namespace, workload } = destination
   const callee: Callee = {
@@ -101,8 +117,19 @@ function found(
     selectorBasis,
     plaintextRequests: 0,
     mutualTlsSeen: false,
+    ...(services ? { ambient: { services } } : {}),
   }
   return { ok: true, callee }
+}
+
+function servicesOf(workload: Workload, index: InventoryIndex): CalleeService[] {
+  return index
+    .servicesOf(workload)
+    .map(({ name, ports }) => ({
+      name,
+      ports: ports.map(({ servicePort, workloadPort }) => ({ servicePort, workloadPort })),
+    }))
+    .sort((left, right) => (left.name < right.name ? -1 : 1))
 }
 
 function refuse(reason: string): CalleeResult {

@@ -1,6 +1,7 @@
 import { atLeast, type Evidence } from '../services/model/evidence.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
-import type { CallerWorkload } from '../services/model/permission.ts'
+import type { CallerWorkload, WorkloadReference } from '../services/model/permission.ts'
+import { isAmong, labelledAmbient } from './data-plane.ts'
 import type { InventoryIndex } from './inventory-index.ts'
 import type { NamingRule } from './naming.ts'
 import { isLabel, isPrincipal } from './naming.ts'
@@ -51,7 +52,7 @@ function checked(principal: string, basis: 'observed' | 'assumed'): CallerResult
 /** Finds the workload that sent an operation's requests, with the labels that select its pods. */
 export type WorkloadOf = (operation: ObservedOperation) => CallerWorkload
 
-export function workloadsBehind(index: InventoryIndex): WorkloadOf {
+export function workloadsBehind(index: InventoryIndex, ambient: readonly string[]): WorkloadOf {
   const found = new Map<string, CallerWorkload>()
   return ({ source: { cluster, namespace, workload } }) => {
     const key = JSON.stringify([cluster, namespace, workload])
@@ -60,10 +61,16 @@ export function workloadsBehind(index: InventoryIndex): WorkloadOf {
       namespace,
       workload,
       selector: selectorFor(index, cluster, namespace, workload),
+      ...(isAmbient(index, ambient, { cluster, namespace, workload }) ? { ambient: true as const } : {}),
     }
     found.set(key, entry)
     return entry
   }
+}
+
+function isAmbient(index: InventoryIndex, ambient: readonly string[], reference: WorkloadReference): boolean {
+  const labels = index.workload(reference)?.labels ?? {}
+  return labelledAmbient(labels) ?? isAmong(ambient, reference.namespace)
 }
 
 function selectorFor(index: InventoryIndex, cluster: string, namespace: string, workload: string) {

@@ -27,6 +27,8 @@ export interface ProposeOptions {
   userConditions?: boolean
   /** What owners declared: granted beside what was observed, until it expires. */
   declared?: Declared
+  /** Namespaces in Istio's ambient mode, `*` for all; a workload's own label goes before. Default none. */
+  ambient?: readonly string[]
 }
 
 /** Why observations earned no permission. Refused ones, and those that were answered that there is nothing, teach nothing. */
@@ -46,6 +48,8 @@ export interface Skipped {
 export interface Assumed {
   principal?: string
   selector?: string
+  /** Namespaces that were said to be in ambient mode. */
+  ambient?: string[]
   principals: string[]
   callees: string[]
 }
@@ -74,8 +78,8 @@ export function propose(
   const declarations = active.map((declaration) => ({ declaration, operation: operationOf(declaration) }))
   const asked =
     declarations.length > 0 ? [...operations, ...declarations.map(({ operation }) => operation)] : operations
-  const calleeOf = calleesOf(asked, index, settings.selector)
-  const workloadOf = workloadsBehind(index)
+  const calleeOf = calleesOf(asked, index, settings)
+  const workloadOf = workloadsBehind(index, settings.ambient)
   const permissions = new Map<string, Permission>()
   const skipped = new Map<string, Skipped>()
   const missing: { operation: ObservedOperation; key: string }[] = []
@@ -128,10 +132,11 @@ interface Settings {
   evidence: Evidence
   principal: NamingRule | null
   selector: NamingRule | null
+  ambient: readonly string[]
 }
 
 function readOptions(options: ProposeOptions): Settings {
-  const { granularity = 'path', minimumEvidence = 'joined', principalRule, selectorRule } = options
+  const { granularity = 'path', minimumEvidence = 'joined', principalRule, selectorRule, ambient = [] } = options
   if (!isGranularity(granularity)) {
     throw new PolicyError('bad_option', `granularity is one of ${GRANULARITIES.join(', ')}, not ${String(granularity)}`)
   }
@@ -139,8 +144,12 @@ function readOptions(options: ProposeOptions): Settings {
     const names = Object.keys(EVIDENCE).filter((name) => name !== 'none')
     throw new PolicyError('bad_option', `evidence is one of ${names.join(', ')}, not ${String(minimumEvidence)}`)
   }
+  const stray = ambient.find((name) => name !== '*' && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name))
+  if (stray !== undefined)
+    throw new PolicyError('bad_option', `--ambient has ${JSON.stringify(stray)}, which is no name of a namespace`)
   return {
     granularity,
+    ambient,
     evidence: minimumEvidence,
     principal: principalRule === undefined ? null : namingRule(principalRule, '--principal'),
     selector: selectorRule === undefined ? null : namingRule(selectorRule, '--selector'),
@@ -199,6 +208,7 @@ function assumptions(permissions: Permission[], options: ProposeOptions): Assume
   return {
     ...(principals.length > 0 && options.principalRule !== undefined ? { principal: options.principalRule } : {}),
     ...(names.length > 0 && options.selectorRule !== undefined ? { selector: options.selectorRule } : {}),
+    ...(options.ambient && options.ambient.length > 0 ? { ambient: [...options.ambient] } : {}),
     principals,
     callees: names,
   }

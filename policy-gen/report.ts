@@ -39,16 +39,17 @@ export function testsFile(cases: readonly PolicyCase[]): PolicyFile {
 }
 
 /**
- * The naming rules that generated policies rest on, from the `report.json` among their files; nothing when there is
+ * The naming rules and data planes that generated policies rest on, from the `report.json` among their files; nothing when there is
  * none, as with policies that people wrote.
  *
  * @throws PolicyError `bad_policy`
  */
-export function readAssumed(files: readonly PolicyFile[]): { principal?: string; selector?: string } {
-  const { principal, selector } = readReport(files)?.assumed ?? {}
+export function readAssumed(files: readonly PolicyFile[]): Pick<Assumed, 'principal' | 'selector' | 'ambient'> {
+  const { principal, selector, ambient } = readReport(files)?.assumed ?? {}
   return {
     ...(typeof principal === 'string' ? { principal } : {}),
     ...(typeof selector === 'string' ? { selector } : {}),
+    ...(Array.isArray(ambient) && ambient.every((name) => typeof name === 'string') ? { ambient } : {}),
   }
 }
 

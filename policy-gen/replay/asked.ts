@@ -9,7 +9,7 @@ import { requestOf, routesAmong } from './request.ts'
 export interface ReplayContext {
   inventory: Inventory
   /** The naming rules that the policies rest on; see `readAssumed` of `policy-gen/report.ts`. */
-  assumed?: { principal?: string; selector?: string }
+  assumed?: { principal?: string; selector?: string; ambient?: readonly string[] }
   window: { since: string; until: string }
   /** Evaluates Rego; without it, Rego is refused with a word on how to get it. */
   rego?: RegoEngine | null
@@ -32,7 +32,7 @@ export function askedOf(
   const routesOf = routesAmong(operations)
   return {
     asked: operations.map((operation) => ({ operation, request: requestOf(operation, index, principal, routesOf) })),
-    layers: { index, selectorRule, rego },
+    layers: { index, selectorRule, ambient: assumed?.ambient ?? [], rego },
   }
 }
 

@@ -34,6 +34,8 @@ export interface LayerContext {
   index: InventoryIndex
   /** Labels of callees that no inventory knows. */
   selectorRule: NamingRule | null
+  /** Namespaces that are said to be in ambient mode, beside those that the set declares so; `*` is all. */
+  ambient: readonly string[]
   /** Evaluates Rego; null where there is no OPA. */
   rego: RegoEngine | null
 }

@@ -39,6 +39,8 @@ export interface PolicyCase {
   principal: string
   /** The caller's pods, where the policies select by them and not by the principal. */
   caller?: { namespace: string; workload: string; labels: Record<string, string> }
+  /** The Service that the request is sent to and its port, where what stands in front of it decides. */
+  service?: { name: string; port: number }
   method: string
   path: string
   /** The workload's port; 0 when the policies do not look at it. */

@@ -69,6 +69,7 @@ export const PoliciesBody = Type.Object(
       ),
     ),
     selector: Type.Optional(text("Label rule for callees that no inventory knows, such as 'app={workload}'", 512)),
+    ambient: Type.Optional(text("Namespaces in Istio's ambient mode, such as 'shop,bank', or '*' for all", 4096)),
     ...window,
   },
   { additionalProperties: false },

@@ -26,12 +26,22 @@ export interface Callee extends WorkloadReference {
   plaintextRequests: number
   /** True when some reporter said of some request that it was mutual TLS. */
   mutualTlsSeen: boolean
+  /** Left out where a sidecar stands beside the callee. In ambient mode: the Services in front of it, to which a waypoint's policies are bound. */
+  ambient?: { services: CalleeService[] }
+}
+
+/** A Service in front of a callee. A waypoint receives on the Service's ports, the callee on its own. */
+export interface CalleeService {
+  name: string
+  ports: { servicePort: number; workloadPort: number }[]
 }
 
 /** A workload behind an identity. */
 export interface CallerWorkload extends WorkloadReference {
   /** Labels that select its pods and no other application's; null when the inventory has none. */
   selector: Record<string, string> | null
+  /** True in ambient mode: its requests go through the callee's waypoint. Those of sidecars and gateways go around it. */
+  ambient?: true
 }
 
 export interface Caller {

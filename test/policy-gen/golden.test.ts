@@ -74,10 +74,11 @@ for (const target of decidable) {
         }
         expect(tests.cases.length).toBeGreaterThan(0)
         for (const one of tests.cases) {
-          const { cluster, caller } = one
+          const { cluster, caller, service } = one
           const pods = [one, ...(caller ? [caller] : [])]
           const workloads = pods.map(({ namespace, workload, labels }) => ({
-            ...{ cluster, namespace, name: workload, labels },
+            ...{ cluster, namespace, name: workload },
+            labels: known.workloads.find((other) => isCalled(other, namespace, workload))?.labels ?? labels,
             ...{ kind: 'Deployment', serviceAccount: '', owner: '' },
           }))
           const facts = { workloads, services: [] }
@@ -90,8 +91,10 @@ for (const target of decidable) {
             method: one.method,
             path: one.path,
             port: one.port || 1,
+            ...(service ? { service: service.name, servicePort: service.port } : {}),
           }
-          const result = replay(files, [operation(short)], { inventory: facts, window: WINDOW, rego })
+          const context = { inventory: facts, assumed: readAssumed(files), window: WINDOW, rego }
+          const result = replay(files, [operation(short)], context)
           const verdict = result.still_allowed > 0 ? 'allow' : result.newly_denied.length > 0 ? 'deny' : 'uncertain'
           expect(verdict, JSON.stringify(one)).toBe(one.expect)
         }
@@ -129,6 +132,10 @@ for (const target of decidable) {
   }
 }
 
+function isCalled(one: { namespace: string; name: string }, namespace: string, name: string): boolean {
+  return one.namespace === namespace && one.name === name
+}
+
 interface TestCase {
   cluster: string
   namespace: string
@@ -136,6 +143,7 @@ interface TestCase {
   labels: Record<string, string>
   principal: string
   caller?: { namespace: string; workload: string; labels: Record<string, string> }
+  service?: { name: string; port: number }
   method: string
   path: string
   port: number

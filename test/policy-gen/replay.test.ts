@@ -19,7 +19,7 @@ interface ReplayCase {
   policies: string
   labels?: 'none'
   inventory?: ShortInventory
-  assumed?: { principal?: string; selector?: string }
+  assumed?: { principal?: string; selector?: string; ambient?: string[] }
   /** Observed too, without a request of its own: what replay may know from it. */
   also?: ShortOperation[]
   expect: { operation: ShortOperation; is: 'allowed' | 'denied' | 'uncertain'; why?: string }[]
@@ -39,7 +39,7 @@ function verdictOf(result: ReplayResult): string {
   return result.newly_denied.length > 0 ? 'denied' : 'uncertain'
 }
 
-const FILES = ['replay.yaml', 'replay-envoy-rbac.yaml']
+const FILES = ['replay.yaml', 'replay-ambient.yaml', 'replay-envoy-rbac.yaml']
 
 for (const testCase of FILES.flatMap((name) => readCases<ReplayCase[]>(name))) {
   describe(testCase.name, () => {

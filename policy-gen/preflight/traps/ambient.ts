@@ -65,7 +65,7 @@ export const waypointMissing: Trap = {
   title: 'a policy on methods or paths in ambient mode that no waypoint reads',
   find: (ground) =>
     ground.authorization
-      .filter((policy) => !policy.targeted && asksHttp(policy))
+      .filter((policy) => policy.targets.length === 0 && asksHttp(policy))
       .flatMap((policy) => {
         const names = ambientOf(ground, policy)
         if (names.length === 0) return []

@@ -7,10 +7,10 @@ export const rootSelector: Trap = {
   title: 'an ALLOW policy without a selector in the root namespace denies the rest of the mesh',
   find: ({ authorization, operations }) =>
     authorization
-      .filter(({ namespace, action, targeted, selector, rules }) => {
+      .filter(({ namespace, action, targets, selector, rules }) => {
         const all = selector === undefined || Object.keys(selector).length === 0
         const open = rules.some(({ from, to, when }) => from.length + to.length + when.length === 0)
-        return namespace === ROOT_NAMESPACE && action === 'ALLOW' && !targeted && all && !open
+        return namespace === ROOT_NAMESPACE && action === 'ALLOW' && targets.length === 0 && all && !open
       })
       .map((policy) => ({
         harm: 'breaks',

@@ -7,7 +7,7 @@ export const servicePort: Trap = {
   title: "a Service's port where the workload's is asked",
   find: (ground) =>
     ground.authorization
-      .filter(({ targeted }) => !targeted)
+      .filter(({ targets }) => targets.length === 0)
       .flatMap((policy) => {
         const workloads = selected(ground.inventory, policy, policy.selector)
         const targets = new Map(workloads.flatMap((workload) => [...portsOf(ground, workload)]))

@@ -37,12 +37,13 @@ export function policiesByCallee(
     const labels = labelsOf(callee, index, selectorRule)
     const applicable = around(authorization, documents.authorization, callee).flatMap((document) => {
       const policy = compiled.get(document)
-      const applies = document.targeted ? ('unknown' as const) : appliesTo(document, document.selector, callee, labels)
+      const applies =
+        document.targets.length > 0 ? ('unknown' as const) : appliesTo(document, document.selector, callee, labels)
       return policy && applies !== 'no' ? [{ policy, applies }] : []
     })
     const of = (action: string): Applicable[] => applicable.filter(({ policy }) => policy.action === action)
     const tokens = around(requests, documents.tokens, callee).flatMap((one) => {
-      const applies = one.targeted ? ('unknown' as const) : appliesTo(one, one.selector, callee, labels)
+      const applies = one.targets.length > 0 ? ('unknown' as const) : appliesTo(one, one.selector, callee, labels)
       return applies === 'no' || one.issuers.length === 0 ? [] : [{ issuers: one.issuers, applies }]
     })
     const nearby = around(peers, documents.peers, callee)
@@ -65,7 +66,7 @@ function outside(
   documents: readonly AuthorizationPolicy[],
   compiled: ReadonlyMap<AuthorizationPolicy, CompiledPolicy>,
 ): CalleePolicies {
-  const bound = documents.filter(({ targeted }) => targeted)
+  const bound = documents.filter(({ targets }) => targets.length > 0)
   const of = (action: string): Applicable[] =>
     bound.flatMap((document) => {
       const policy = compiled.get(document)

@@ -43,12 +43,15 @@ function takeApart(policy: AuthorizationPolicy, byId: Map<string, DeployedRule>)
   return { ...policy, rules }
 }
 
-function placeOf({ file, cluster, namespace, selector, targeted }: AuthorizationPolicy) {
+function placeOf({ file, cluster, namespace, selector, targets }: AuthorizationPolicy) {
   const labels = Object.entries(selector ?? {}).map(([key, value]) => `${key}=${value}`)
   const within = cluster === undefined ? namespace : `${cluster}/${namespace}`
   return {
     file,
-    scope: targeted ? `${within} (by target)` : `${within} ${labels.sort().join(',') || '(all workloads)'}`,
+    scope:
+      targets.length > 0
+        ? `${within} ${targets.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`
+        : `${within} ${labels.sort().join(',') || '(all workloads)'}`,
   }
 }
 

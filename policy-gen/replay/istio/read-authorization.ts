@@ -1,6 +1,7 @@
 import { fail, field, optionalList, optionalRecord, type Reader, requiredString, strings } from '../fields.ts'
 import type { DocumentHead } from './documents.ts'
 import { readSelector } from './read-selector.ts'
+import { type PolicyTarget, readTargets } from './read-targets.ts'
 import { checkCondition, checkPath, checkPort, checkServiceAccount } from './validate.ts'
 
 export type Action = 'ALLOW' | 'DENY' | 'CUSTOM' | 'AUDIT'
@@ -42,13 +43,12 @@ export interface PolicyRule {
 export interface AuthorizationPolicy extends DocumentHead {
   action: Action
   selector: Record<string, string> | undefined
-  /** It is bound to a gateway, a service or a waypoint instead of workloads. */
-  targeted: boolean
+  /** What it is bound to instead of workloads; empty for none. */
+  targets: PolicyTarget[]
   rules: PolicyRule[]
 }
 
 const ITEMS_MAX = 512
-const TARGETS_MAX = 16
 const ACTIONS: readonly Action[] = ['ALLOW', 'DENY', 'CUSTOM', 'AUDIT']
 
 /** @throws PolicyError `bad_policy` where Istio's validation would refuse the policy, or drop a part of it */
@@ -58,13 +58,12 @@ export function readAuthorizationPolicy(
   reader: Reader,
 ): AuthorizationPolicy {
   optionalRecord(spec, field(reader, 'spec'), ['selector', 'targetRef', 'targetRefs', 'action', 'rules', 'provider'])
-  const { selector: labels, targetRef, targetRefs, action: written = 'ALLOW', rules: items, provider } = spec
+  const { selector: labels, action: written = 'ALLOW', rules: items, provider } = spec
   const action = ACTIONS.find((candidate) => candidate === written)
   if (!action) fail(field(reader, 'action'), `is unknown; valid: ${ACTIONS.join(', ')}`)
-  const targets = optionalList(targetRefs, field(reader, 'targetRefs'), TARGETS_MAX) ?? []
-  const targeted = targets.length > 0 || targetRef !== undefined
+  const targets = readTargets(spec, reader)
   const selector = readSelector(labels, reader)
-  if (targeted && selector) fail(reader, 'has both a selector and targetRefs; only one is taken')
+  if (targets.length > 0 && selector) fail(reader, 'has both a selector and targetRefs; only one is taken')
   if ((action === 'CUSTOM') !== (provider !== undefined)) {
     fail(field(reader, 'provider'), 'belongs to action CUSTOM, and only there')
   }
@@ -73,7 +72,7 @@ export function readAuthorizationPolicy(
     fail(field(reader, 'rules'), `must not be empty with action ${action}`)
   }
   const rules = list.map((rule, index) => readRule(rule, field(reader, `rules[${index}]`)))
-  return { ...head, action, selector, targeted, rules }
+  return { ...head, action, selector, targets, rules }
 }
 
 function readRule(value: unknown, reader: Reader): PolicyRule {

@@ -23,14 +23,29 @@ export function metadataOf(name: string, callee: Pick<Callee, 'namespace' | 'clu
   return { name, namespace: callee.namespace, ...annotations }
 }
 
+/** What a policy holds for: workloads by their labels, or what a waypoint stands in front of. */
+export type Binding =
+  | { selector: { matchLabels: Record<string, string> } }
+  | { targetRefs: { group: string; kind: string; name: string }[] }
+
+export function toWorkload({ selector }: Callee): Binding {
+  return { selector: { matchLabels: selector } }
+}
+
 /** One AuthorizationPolicy, or several where a callee has more rules than one may hold. */
-export function allowPolicies(callee: Callee, name: string, rules: Rule[], clustered: boolean): unknown[] {
+export function allowPolicies(
+  callee: Callee,
+  name: string,
+  rules: readonly Rule[],
+  clustered: boolean,
+  binding: Binding = toWorkload(callee),
+): unknown[] {
   const parts = chunks(rules.flatMap(splitLongRule), ISTIO_ITEMS_MAX)
   return parts.map((part, index) => ({
     apiVersion: 'security.istio.io/v1',
     kind: 'AuthorizationPolicy',
     metadata: metadataOf(index === 0 ? name : `${name}-part${index + 1}-${digest(name)}`, callee, clustered),
-    spec: { selector: { matchLabels: callee.selector }, action: 'ALLOW', rules: part.map(ruleResource) },
+    spec: { ...binding, action: 'ALLOW', rules: part.map(ruleResource) },
   }))
 }
 
@@ -46,13 +61,13 @@ export function peerAuthentication(callee: Callee, name: string, clustered: bool
   }
 }
 
-/** `spec: {}` allows nothing: what no other policy allows in the namespace is denied. */
-export function defaultDeny(callee: Callee, clustered: boolean): unknown {
+/** A policy without rules allows nothing: what no other allows in the namespace, or at the waypoint, is denied. */
+export function defaultDeny(callee: Callee, clustered: boolean, waypoint?: Binding): unknown {
   return {
     apiVersion: 'security.istio.io/v1',
     kind: 'AuthorizationPolicy',
-    metadata: metadataOf('cinch-default-deny', callee, clustered),
-    spec: {},
+    metadata: metadataOf(waypoint ? 'cinch-default-deny-waypoint' : 'cinch-default-deny', callee, clustered),
+    spec: waypoint ?? {},
   }
 }
 

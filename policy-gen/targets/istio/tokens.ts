@@ -1,7 +1,7 @@
 import type { CalleeGrants } from '../../grants/grants.ts'
 import { calleeLoss } from '../../grants/loss.ts'
 import type { Loss } from '../target.ts'
-import { metadataOf } from './resources.ts'
+import { type Binding, metadataOf, toWorkload } from './resources.ts'
 
 // A StringOrURI of RFC 7519, of characters that are the same to every reader.
 function isIssuer(text: string): boolean {
@@ -18,6 +18,7 @@ export function requestAuthentication(
   { callee, permissions, grants }: CalleeGrants,
   name: string,
   clustered: boolean,
+  binding: Binding = toWorkload(callee),
 ): { resource: unknown; loss: Loss } | null {
   const conditional = [...grants.values()].flat().some(({ when }) => when.length > 0)
   if (!conditional) return null
@@ -28,7 +29,7 @@ export function requestAuthentication(
     kind: 'RequestAuthentication',
     metadata: metadataOf(name, callee, clustered),
     spec: {
-      selector: { matchLabels: callee.selector },
+      ...binding,
       // The callee's application may read the token too.
       jwtRules: issuers.map((issuer) => ({ issuer, forwardOriginalToken: true })),
     },

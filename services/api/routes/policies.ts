@@ -15,6 +15,8 @@ export interface PolicyOptions extends AskedWindow {
   evidence?: string | undefined
   principal?: string | undefined
   selector?: string | undefined
+  /** Names of namespaces, with commas between them. */
+  ambient?: string | undefined
 }
 
 export interface AskedBacktest extends PolicyOptions {
@@ -83,5 +85,6 @@ export function generateRequest(options: PolicyOptions): GenerateRequest {
     ...(options.evidence ? { minimumEvidence: options.evidence as Evidence } : {}),
     ...(options.principal ? { principalRule: options.principal } : {}),
     ...(options.selector ? { selectorRule: options.selector } : {}),
+    ...(options.ambient ? { ambient: options.ambient.split(',').map((name) => name.trim()) } : {}),
   }
 }

@@ -33,6 +33,11 @@ export const GENERATE: Options = {
     value: 'RULE',
     help: "labels of callees that no inventory knows, such as 'app={workload}'",
   },
+  ambient: {
+    type: 'string',
+    value: 'NAMESPACES',
+    help: "namespaces in Istio's ambient mode, such as shop,bank, or '*' for all",
+  },
   ...WINDOW,
 }
 
@@ -70,11 +75,12 @@ export const generateCommand: Command = {
 }
 
 function describeGenerated(out: string, { files, report }: Generated): string {
-  const { principal, selector } = report.assumed
+  const { principal, selector, ambient } = report.assumed
   const lines = [
     `${report.permissions.length} permissions in ${files.filter((file) => POLICY_FILE.test(file.path)).length} files in ${out}`,
     ...(principal ? [`ASSUMED: callers known by a claimed name have the principal ${principal}`] : []),
     ...(selector ? [`ASSUMED: callees that no inventory knows have the labels ${selector}`] : []),
+    ...(ambient ? [`ASSUMED: in ambient mode: ${ambient.join(', ')}`] : []),
     ...reasons(report.skipped.map((skipped) => skipped.reason)),
     ...report.expired.map(
       ({ id, owner, expires }) => `declared by ${owner}, expired ${expires.slice(0, 10)}, not granted: ${id}`,
