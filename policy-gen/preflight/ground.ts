@@ -2,16 +2,25 @@ import type { Inventory, Workload } from '../../services/model/inventory.ts'
 import { selects } from '../../services/model/inventory.ts'
 import type { ObservedOperation } from '../../services/model/operation.ts'
 import type { Harm, PreflightFinding } from '../../services/model/preflight.ts'
+import { isAmong, labelledAmbient } from '../data-plane.ts'
+import { type Declared, declaredIn } from '../replay/declared.ts'
 import { type PolicyDocument, type PolicyText, readPolicySet } from '../replay/documents.ts'
 import { isRecord } from '../replay/fields.ts'
 import { isIstio, readIstio } from '../replay/istio/documents.ts'
 import type { AuthorizationPolicy } from '../replay/istio/read-authorization.ts'
 import type { PeerAuthentication } from '../replay/istio/read-peer.ts'
+import type { RequestAuthentication } from '../replay/istio/read-tokens.ts'
+import { readAssumed } from '../report.ts'
 
 /** What traps look at: the policies, what they are about, and what was seen. */
 export interface Ground {
   authorization: AuthorizationPolicy[]
   peers: PeerAuthentication[]
+  tokens: RequestAuthentication[]
+  /** What the set says of namespaces, Services and waypoints. */
+  declared: Declared
+  /** Namespaces that generated policies took to be in ambient mode. */
+  ambient: readonly string[]
   /** All documents of the set, of any kind. */
   documents: readonly PolicyDocument[]
   inventory: Inventory
@@ -38,8 +47,10 @@ export function groundOf(
   inventory: Inventory,
 ): Ground {
   const set = readPolicySet(files)
-  const { authorization, peers } = readIstio(set.take(isIstio))
-  return { authorization, peers, documents: set.documents, inventory, operations }
+  const { documents } = set
+  const { authorization, peers, tokens } = readIstio(set.take(isIstio))
+  const { ambient = [] } = readAssumed(files)
+  return { authorization, peers, tokens, declared: declaredIn(documents), ambient, documents, inventory, operations }
 }
 
 interface Placed {
@@ -75,23 +86,26 @@ export function requestsOf(operations: readonly ObservedOperation[]): number {
   return operations.reduce((sum, { requests }) => sum + requests, 0)
 }
 
-const AMBIENT = 'istio.io/dataplane-mode'
 export const WAYPOINT = 'istio.io/use-waypoint'
 
-/** Whether a workload is in ambient mode: by its own label, or by its namespace's where the set declares that. */
-export function isAmbient({ documents }: Ground, { namespace, labels }: Workload): boolean {
-  const own = labels[AMBIENT]
-  return (own ?? labelsOfNamespace(documents, namespace)[AMBIENT]) === 'ambient'
+/** Whether a workload is in ambient mode: by its own label, its namespace's where the set declares that, or as was said. */
+export function isAmbient({ declared, ambient }: Ground, { cluster, namespace, labels }: Workload): boolean {
+  const around = declared.namespace(namespace, cluster) ?? {}
+  return labelledAmbient(labels) ?? labelledAmbient(around) ?? isAmong(ambient, namespace)
 }
 
-export function labelsOfNamespace(documents: readonly PolicyDocument[], name: string): Record<string, unknown> {
-  const namespace = documents.find(({ kind, metadata }) => kind === 'Namespace' && metadata['name'] === name)
-  return labelsOf(namespace)
-}
-
-export function labelsOf(document: PolicyDocument | undefined): Record<string, unknown> {
-  const labels = document?.metadata['labels']
-  return isRecord(labels) ? labels : {}
+/** The workloads behind a Service. */
+export function servedBy({ inventory }: Ground, namespace: string, name: string): Workload[] {
+  const services = inventory.services.filter((one) => one.namespace === namespace && one.name === name)
+  return inventory.workloads.filter((workload) =>
+    services.some(
+      ({ selector, cluster }) =>
+        workload.namespace === namespace &&
+        workload.cluster === cluster &&
+        Object.keys(selector).length > 0 &&
+        selects(selector, workload.labels),
+    ),
+  )
 }
 
 export function specOf({ value }: PolicyDocument): Record<string, unknown> {
@@ -108,14 +122,4 @@ export function placeOf({ kind, metadata }: PolicyDocument): { namespace: string
 
 export function policyName({ namespace, name }: AuthorizationPolicy): string {
   return `AuthorizationPolicy ${namespace}/${name}`
-}
-
-/** Whether a rule asks something that only HTTP tells. */
-export function asksHttp({ rules }: AuthorizationPolicy): boolean {
-  return rules.some(
-    ({ from, to, when }) =>
-      to.flat().some(({ field }) => field !== 'ports') ||
-      from.flat().some(({ field }) => field === 'requestPrincipals') ||
-      when.some(({ key }) => key.startsWith('request.')),
-  )
 }

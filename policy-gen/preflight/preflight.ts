@@ -3,23 +3,32 @@ import type { ObservedOperation } from '../../services/model/operation.ts'
 import type { Preflight } from '../../services/model/preflight.ts'
 import type { PolicyText } from '../replay/documents.ts'
 import { groundOf, type Trap } from './ground.ts'
-import { dryRunAmbient, hbonePort, waypointBypassed, waypointMissing } from './traps/ambient.ts'
+import { hbonePort, waypointBypassed, waypointMissing } from './traps/ambient.ts'
 import { ciliumMutualTls } from './traps/cilium.ts'
+import { dryRunAmbient } from './traps/dry-run.ts'
+import { longStreams } from './traps/long-streams.ts'
 import { rootSelector } from './traps/root-selector.ts'
 import { selectorOfMore, selectorOfNothing } from './traps/selector.ts'
-import { servicePort } from './traps/service-port.ts'
+import { servicePort, workloadPort } from './traps/service-port.ts'
 import { strictPlaintext } from './traps/strict.ts'
+import { foreignToken } from './traps/tokens.ts'
 import { sharedTrustDomain } from './traps/trust-domain.ts'
+import { waypointAround, waypointIdentity } from './traps/waypoint.ts'
 
 export const TRAPS: readonly Trap[] = [
   rootSelector,
   selectorOfNothing,
   selectorOfMore,
   strictPlaintext,
+  foreignToken,
+  longStreams,
   servicePort,
+  workloadPort,
   hbonePort,
   waypointMissing,
   waypointBypassed,
+  waypointAround,
+  waypointIdentity,
   dryRunAmbient,
   ciliumMutualTls,
   sharedTrustDomain,

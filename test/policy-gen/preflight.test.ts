@@ -61,3 +61,18 @@ test('a generated draft walks into none', () => {
   expect(findings).toEqual([])
   expect(looked_for).toHaveLength(TRAPS.length)
 })
+
+test('nor does one for ambient mode', () => {
+  const seen = [
+    operation({ service: 'orders', servicePort: 80 }),
+    operation({ from: 'edge/gateway', service: 'orders', servicePort: 80 }),
+    operation({ to: 'shop/stock', protocol: 'tcp', method: '', path: '', port: 6379, requests: 900 }),
+  ]
+  const known = inventory({
+    workloads: { 'shop/orders': { app: 'orders' }, 'shop/stock': { app: 'stock' }, 'shop/web': { app: 'web' } },
+    services: { 'shop/orders': { selector: { app: 'orders' }, ports: { 80: 8080 } } },
+  })
+  const { files } = generate(seen, known, targetById('istio'), { window: WINDOW, ambient: ['shop'] })
+  expect(files.map(({ path }) => path)).toContain('0-waypoint/shop.yaml')
+  expect(preflight(files, seen, { inventory: known, window: WINDOW }).findings).toEqual([])
+})

@@ -1,20 +1,8 @@
-import type { PolicyDocument } from '../../replay/documents.ts'
 import { isRecord } from '../../replay/fields.ts'
-import { readSelector } from '../../replay/istio/read-selector.ts'
+import { waypointOf } from '../../replay/istio/data-plane.ts'
+import { asksHttp } from '../../replay/istio/ztunnel.ts'
 import { readLabelSelector } from '../../replay/kubernetes/selector.ts'
-import {
-  asksHttp,
-  type Ground,
-  isAmbient,
-  labelsOf,
-  labelsOfNamespace,
-  placeOf,
-  policyName,
-  selected,
-  specOf,
-  type Trap,
-  WAYPOINT,
-} from '../ground.ts'
+import { type Ground, isAmbient, placeOf, policyName, selected, specOf, type Trap, WAYPOINT } from '../ground.ts'
 
 /** ztunnel's port for mutual TLS between nodes (HBONE). */
 const HBONE_PORT = 15008
@@ -65,7 +53,7 @@ export const waypointMissing: Trap = {
   title: 'a policy on methods or paths in ambient mode that no waypoint reads',
   find: (ground) =>
     ground.authorization
-      .filter((policy) => policy.targets.length === 0 && asksHttp(policy))
+      .filter((policy) => policy.targets.length === 0 && policy.rules.some(asksHttp))
       .flatMap((policy) => {
         const names = ambientOf(ground, policy)
         if (names.length === 0) return []
@@ -85,71 +73,21 @@ export const waypointMissing: Trap = {
 export const waypointBypassed: Trap = {
   id: 'waypoint_bypassed',
   title: 'a policy of a Service that no waypoint stands in front of',
-  find: ({ documents }) =>
-    documents
-      .filter(({ kind }) => kind === 'AuthorizationPolicy')
-      .flatMap((document) => {
-        const { namespace, object } = placeOf(document)
-        const { targetRefs } = specOf(document)
-        const services = (Array.isArray(targetRefs) ? targetRefs : [])
-          .filter(isRecord)
-          .filter(({ kind }) => kind === 'Service')
-          .map(({ name }) => String(name))
-        const open = services.filter((name) => !hasWaypoint(documents, namespace, name))
-        return open.map((name) => ({
-          harm: 'ignored' as const,
-          file: document.file,
-          object,
-          what: `neither the Service ${namespace}/${name} nor its namespace uses a waypoint (label ${WAYPOINT}): nothing enforces it`,
-          fix: `label the Service or the namespace with ${WAYPOINT}, and deny at ztunnel whoever is not the waypoint`,
-        }))
-      }),
-}
-
-// Only where the set declares the namespace or the Service can the label's absence be told.
-function hasWaypoint(documents: readonly PolicyDocument[], namespace: string, name: string): boolean {
-  const service = documents.find(
-    (document) =>
-      document.kind === 'Service' && document.metadata['name'] === name && placeOf(document).namespace === namespace,
-  )
-  const declared = documents.some(({ kind, metadata }) => kind === 'Namespace' && metadata['name'] === namespace)
-  if (!service && !declared) return true
-  const used = labelsOf(service)[WAYPOINT] ?? labelsOfNamespace(documents, namespace)[WAYPOINT]
-  return used !== undefined && used !== 'none'
-}
-
-/** A dry run at ztunnel needs a release and a setting that know it; older ones enforce the policy. */
-export const dryRunAmbient: Trap = {
-  id: 'dry_run_ambient',
-  title: 'a dry run in ambient mode, which ztunnel before 1.29 enforces',
-  find: (ground) =>
-    ground.documents
-      .filter(({ kind }) => kind === 'AuthorizationPolicy')
-      .filter(
-        ({ metadata }) => isRecord(metadata['annotations']) && metadata['annotations']['istio.io/dry-run'] === 'true',
-      )
-      .flatMap((document) => {
-        const { namespace, object } = placeOf(document)
-        const { targetRefs, targetRef, selector } = specOf(document)
-        if (targetRefs !== undefined || targetRef !== undefined) return []
-        const names = selected(
-          ground.inventory,
-          { namespace, cluster: undefined },
-          readSelector(selector, { file: document.file, at: object }),
-        )
-          .filter((workload) => isAmbient(ground, workload))
-          .map(({ name }) => name)
-        if (names.length === 0) return []
-        return [
-          {
-            harm: 'breaks' as const,
-            file: document.file,
-            object,
-            what: `it selects ${names.join(', ')} in ambient mode: ztunnel before 1.29, or without AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY, enforces it`,
-            fix: 'bind it to a waypoint with targetRefs, or update ztunnel and set that before it is applied',
-          },
-        ]
-      }),
+  find: ({ authorization, declared }) =>
+    authorization.flatMap((policy) => {
+      const { namespace, cluster = '' } = policy
+      // Only where the set declares the namespace or the Service can the label's absence be told.
+      const open = policy.targets
+        .filter(({ group, kind }) => group === '' && kind === 'Service')
+        .filter(({ name }) => waypointOf(declared, { namespace, name }, cluster) === null)
+      return open.map(({ name }) => ({
+        harm: 'ignored' as const,
+        file: policy.file,
+        object: policyName(policy),
+        what: `neither the Service ${namespace}/${name} nor its namespace uses a waypoint (label ${WAYPOINT}): nothing enforces it`,
+        fix: `label the Service or the namespace with ${WAYPOINT}, and deny at ztunnel whoever is not the waypoint`,
+      }))
+    }),
 }
 
 function ambientOf(ground: Ground, policy: Parameters<typeof policyName>[0]): string[] {

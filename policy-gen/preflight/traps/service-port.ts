@@ -31,6 +31,35 @@ export const servicePort: Trap = {
       }),
 }
 
+/** At a waypoint it is the other way around: what is bound to a Service is asked for the Service's port. */
+export const workloadPort: Trap = {
+  id: 'workload_port',
+  title: "a workload's port where a waypoint asks for the Service's",
+  find: ({ authorization, inventory }) =>
+    authorization.flatMap((policy) => {
+      const names = policy.targets
+        .filter(({ group, kind }) => group === '' && kind === 'Service')
+        .map(({ name }) => name)
+      const ports = inventory.services
+        .filter(({ namespace, name }) => namespace === policy.namespace && names.includes(name))
+        .flatMap((service) => service.ports)
+      const asked = policy.rules.flatMap(({ to }) => to.flat().filter(({ field }) => field === 'ports'))
+      const wrong = [...new Set(asked.flatMap(({ values }) => values.map(Number)))].filter(
+        (port) => ports.every(({ servicePort: own }) => own !== port) && ports.some((one) => one.workloadPort === port),
+      )
+      return wrong.map((port) => {
+        const right = ports.find((one) => one.workloadPort === port)?.servicePort ?? 0
+        return {
+          harm: policy.action === 'ALLOW' ? ('breaks' as const) : ('ignored' as const),
+          file: policy.file,
+          object: policyName(policy),
+          what: `${port} is the workload's port; at the waypoint requests arrive for the Service's, ${right}`,
+          fix: `write ${right}`,
+        }
+      })
+    }),
+}
+
 /** The ports of the Services in front of a workload, and what they lead to. */
 function portsOf({ inventory }: Ground, { cluster, namespace, labels }: Workload): Map<number, number> {
   const services = inventory.services.filter(

@@ -4,13 +4,14 @@ import { render } from './render.ts'
 
 export const istio: Target = {
   id: 'istio',
-  title: 'Istio AuthorizationPolicy and PeerAuthentication (sidecars)',
+  title: 'Istio AuthorizationPolicy and PeerAuthentication (sidecars, waypoints, ztunnel)',
   limits: [
     'callers without mutual TLS have no identity: their requests cannot be allowed by name',
     'a path parameter matches one segment without "[" and "]"; before Envoy 1.35 also without "*"',
     'no regular expression in paths; a star is a wildcard only at the beginning or the end of a path',
     'ports are the ports of the workload; a callee whose own port is not known is opened on every port',
     'rules that name methods or paths do not hold for plain TCP',
+    'in ambient mode, methods and paths are read by a waypoint alone: who goes around it is let in by port',
   ],
   perNamespace: /(^|\/)(3-default-deny|4-guard)\//,
   dryRun,
