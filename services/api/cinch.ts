@@ -1,16 +1,13 @@
 import { join } from 'node:path'
 import type { ChainAnswer } from '../analyzer/chains/describe.ts'
 import { findChains } from '../analyzer/chains/find.ts'
-import { buildGraph } from '../analyzer/graph/graph.ts'
-import { observe } from '../analyzer/graph/observed.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
-import { withTemplates } from '../analyzer/graph/templates.ts'
+import type { View } from '../analyzer/graph/screen.ts'
 import { joinCallers } from '../analyzer/identity/join.ts'
 import { countMetrics } from '../analyzer/metrics/count.ts'
 import type { Pace } from '../analyzer/pace.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
 import { createLearner, type LearnPace } from '../analyzer/templates/job.ts'
-import { createStoredTemplates } from '../analyzer/templates/stored.ts'
 import { type Committer, createCommitter, type Recovery } from '../collector/commit.ts'
 import type { Hold } from '../collector/gather/budget.ts'
 import { createGatherer, type Gatherer, type GathererOptions } from '../collector/gather/gather.ts'
@@ -24,20 +21,21 @@ import type { KafkaReceiver } from '../collector/receivers/kafka/receiver.ts'
 import { signalOf, submitRaw } from '../collector/receivers/raw.ts'
 import { createSenders, type Senders } from '../collector/senders.ts'
 import { findSource } from '../collector/sources/index.ts'
-import type { Graph } from '../model/graph.ts'
+import type { Comparison } from '../model/comparison.ts'
+import type { Graph, GroupBy, Screen } from '../model/graph.ts'
 import type { ObservedOperation } from '../model/operation.ts'
 import { migrate } from '../store/migrate.ts'
-import { readInventory } from '../store/queries/inventory.ts'
-import { unnamedRequests } from '../store/queries/join-answers.ts'
+import { graphState } from '../store/queries/known-edges.ts'
 import { rejectReasons, rejects } from '../store/queries/rejects.ts'
-import { edgeHours, edgeRows, operationRows, storedWindow, type Window } from '../store/queries/rollups.ts'
+import { storedWindow, type Window } from '../store/queries/rollups.ts'
 import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
-import { type CompletenessAnswer, completeness, withMetricEdges } from './completeness.ts'
+import { type CompletenessAnswer, completeness } from './completeness.ts'
 import { type DisagreementsAnswer, disagreements } from './disagreements.ts'
 import { type Doctor, examine } from './doctor.ts'
 import { createFreshness, type SourceListing } from './freshness.ts'
+import { createGraphs } from './graphs.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { type PolicyUses, policyQuestions } from './policy-questions.ts'
 import { createTemplates, type Templates } from './templates.ts'
@@ -65,6 +63,12 @@ export interface Cinch extends PolicyUses {
   graph(window: AskedWindow): Promise<Graph>
   /** The graph without operations: what a screen asks for first. */
   edges(window: AskedWindow): Promise<Graph>
+  /** The graph cut to a screen: grouped, or what is around one node. */
+  screen(window: AskedWindow, view: View): Promise<Screen>
+  /** Changes when the graph may have: for pages that follow it. */
+  graphState(): Promise<string>
+  /** What a window has that an earlier one had not, and the other way round. @param by what changes are counted by, too */
+  compare(window: AskedWindow, earlier: AskedWindow, by: GroupBy): Promise<Comparison>
   operations(window: AskedWindow): Promise<{ window: Window; operations: ObservedOperation[] }>
   rejects(source: string, limit: number): Promise<RejectListing>
   doctor(source: string): Promise<Doctor>
@@ -229,38 +233,25 @@ function questions(
   lifecycle: Lifecycle,
   chainsCounted: () => Promise<void>,
 ): Omit<Cinch, Jobs | Ingestion> {
-  const storedTemplates = createStoredTemplates(store)
-  const observed = async (asked: AskedWindow) => {
-    const window = resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))
-    const [rows, inventory, why] = await Promise.all([
-      edgeRows(store.reads, window),
-      readInventory(store.reads),
-      unnamedRequests(store.reads, window),
-    ])
-    const found = await observe(rows, inventory, (some) => edgeHours(store.reads, window, some), why)
-    return { window, inventory, ...found }
-  }
+  const graphs = createGraphs(store)
+  const windowOf = async (asked: AskedWindow) =>
+    resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))
+  const edges = async (asked: AskedWindow) => await graphs.edges(await windowOf(asked))
   const operations = async (asked: AskedWindow) => {
-    const { window, inventory, parties, partial, operations: of } = await observed(asked)
-    return { window, inventory, parties, calls: of(await operationRows(store.reads, window, partial)) }
+    const window = await windowOf(asked)
+    return { window, ...(await graphs.operations(window)) }
   }
-  // What people and policies are told; replay decides on what was observed.
   const templated = async (asked: AskedWindow) => {
-    const { calls, ...found } = await operations(asked)
-    const templates = await storedTemplates(calls.calls.map(({ destination }) => destination.id))
-    return { ...found, calls: { ...calls, calls: withTemplates(calls.calls, templates) } }
-  }
-  const edges = async (asked: AskedWindow) => {
-    const { window, parties, calls, unattributed } = await observed(asked)
-    return await withMetricEdges(store, buildGraph(window, { calls, unattributed }), parties)
+    const window = await windowOf(asked)
+    return { window, ...(await graphs.templated(window)) }
   }
   return {
     sources: createFreshness(store),
-    graph: async (asked) => {
-      const { window, parties, calls } = await templated(asked)
-      return await withMetricEdges(store, buildGraph(window, calls), parties)
-    },
+    graph: async (asked) => await graphs.graph(await windowOf(asked)),
     edges,
+    screen: async (asked, view) => await graphs.screen(await windowOf(asked), view),
+    graphState: () => graphState(store.reads),
+    compare: async (asked, earlier, by) => await graphs.compare(await windowOf(asked), await windowOf(earlier), by),
     operations: async (asked) => {
       const { window, calls } = await templated(asked)
       return { window, operations: observedOperations(calls.calls) }

@@ -8,7 +8,6 @@ import { targetById } from '../../policy-gen/targets/index.ts'
 import type { PolicyFile } from '../../policy-gen/targets/target.ts'
 import type { Calls } from '../analyzer/graph/calls.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
-import type { Parties } from '../analyzer/graph/parties.ts'
 import { withTemplates } from '../analyzer/graph/templates.ts'
 import { templatesOfCalls } from '../analyzer/templates/window.ts'
 import type { Backtest } from '../model/backtest.ts'
@@ -52,7 +51,6 @@ export interface PolicyUses {
 export interface Operations {
   window: Window
   inventory: Inventory
-  parties: Parties
   calls: Calls<OperationRow>
 }
 

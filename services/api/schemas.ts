@@ -1,5 +1,7 @@
 import Type from 'typebox'
+import { DEPTH_MAX } from '../analyzer/graph/screen.ts'
 import { EVIDENCE } from '../model/evidence.ts'
+import { GROUP_BY } from '../model/graph.ts'
 import { DAYS_MAX } from './backtest.ts'
 
 /** Query and body schemas: what fastify checks and what the OpenAPI document says. */
@@ -12,13 +14,40 @@ const time = (which: string) =>
 
 export const window = { since: time('Start'), until: time('End') }
 
+const groupBy = Type.Optional(
+  Type.String({
+    maxLength: 323,
+    pattern: `^(${GROUP_BY.join('|')}|label:[A-Za-z0-9._/-]{1,317})$`,
+    default: 'namespace',
+    description: `What nodes that do not fit are grouped by: ${GROUP_BY.join(', ')} or label:<key>`,
+  }),
+)
+
 export const GraphQuery = Type.Object({
   ...window,
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 150, default: 150, description: 'Most nodes to send' })),
   expand: Type.Optional(text('Ids of groups to open, separated by commas', 4096)),
+  group_by: groupBy,
+  hide: Type.Optional(text('Node ids of callers to leave out, separated by commas', 4096)),
+  focus: Type.Optional(text('Node id: only what is around it', 1024)),
+  depth: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: DEPTH_MAX,
+      default: 1,
+      description: 'Hops around the focus, in both directions',
+    }),
+  ),
 })
 
 export const WindowQuery = Type.Object(window)
+
+export const CompareQuery = Type.Object({
+  ...window,
+  compare_since: text('Start of the window that is compared with', 40),
+  compare_until: text('End of the window that is compared with', 40),
+  group_by: groupBy,
+})
 
 export const OperationsQuery = Type.Object({
   ...window,

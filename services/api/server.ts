@@ -11,6 +11,7 @@ import type { Cinch } from './cinch.ts'
 import { countRequest, metricsText } from './metrics.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
+import { liveRoutes } from './routes/live.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { readRoutes } from './routes/read.ts'
 import { remoteWriteRoutes } from './routes/remote-write.ts'
@@ -122,6 +123,7 @@ export async function createServer({
   if (roles.collector) remoteWriteRoutes(app, cinch, isAdmin)
   if (!roles.api) return app
   readRoutes(app, cinch)
+  liveRoutes(app, cinch)
   templateRoutes(app, cinch)
   policyRoutes(app, cinch)
   lifecycleRoutes(app, cinch)

@@ -30,6 +30,8 @@ export interface Backend {
   /** Only where this process holds the store; the one that serves it learns of itself. */
   learnOperations?: Cinch['learnOperations']
   graph(window: AskedWindow): Promise<Graph>
+  screen: Cinch['screen']
+  compare: Cinch['compare']
   generate(options: PolicyOptions): Promise<Generated>
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
   diff: Cinch['diff']

@@ -13,6 +13,23 @@ export function remoteBackend(url: string, token: string): Backend {
     sources: async () => (await get<{ sources: Awaited<ReturnType<Backend['sources']>> }>('/api/v1/sources')).sources,
     ingest: async (source, cluster, path, progress) => await sendFile(call, source, cluster, path, progress),
     graph: async (window) => await get('/api/v1/edges', window),
+    screen: async (window, { limit, by, focus, depth, expand, hide }) =>
+      await get('/api/v1/graph', {
+        ...window,
+        limit,
+        group_by: by,
+        focus,
+        depth,
+        expand: [...expand].join(','),
+        hide: hide.join(','),
+      }),
+    compare: async (window, earlier, by) =>
+      await get('/api/v1/graph/compare', {
+        ...window,
+        compare_since: earlier.since,
+        compare_until: earlier.until,
+        group_by: by,
+      }),
     generate: async (options) => await call('POST', '/api/v1/policies', {}, JSON.stringify(options)),
     replay: async (files, window) =>
       await call('POST', '/api/v1/policies/replay', {}, JSON.stringify({ files, ...window })),

@@ -14,8 +14,9 @@ import {
   stepCommands,
   windowsCommand,
 } from './commands/drafts.ts'
+import { graphCommand } from './commands/graph.ts'
 import { ingestCommand } from './commands/ingest.ts'
-import { doctorCommand, graphCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
+import { doctorCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
 import { operationsCommand } from './commands/operations.ts'
 import { generateCommand, replayCommand } from './commands/policies.ts'
 import { logCommand } from './commands/policy-log.ts'

@@ -83,6 +83,17 @@ export interface Unattributed {
   destination: string
   reason: Reason
   requests: number
+  /** Of a group: how many of its members were called so. */
+  destinations?: number
+}
+
+/** By what nodes are put together: a property of theirs, or the value of one of their labels (`label:tier`). */
+export type GroupBy = (typeof GROUP_BY)[number] | `label:${string}`
+export const GROUP_BY = ['namespace', 'cluster', 'trust-domain', 'owner', 'sensitivity', 'category'] as const
+
+/** True for what nodes can be grouped by; a label's key is as Kubernetes has them. */
+export function isGroupBy(text: string): text is GroupBy {
+  return (GROUP_BY as readonly string[]).includes(text) || /^label:[A-Za-z0-9._/-]{1,317}$/.test(text)
 }
 
 /** How a graph was cut to what a person can read. */
@@ -91,6 +102,9 @@ export interface Grouping {
   shown_nodes: number
   total_edges: number
   shown_edges: number
-  by: 'none' | 'namespace'
+  by: 'none' | GroupBy
   groups: string[]
 }
+
+/** A part of the graph that fits a screen, and what was left out. */
+export type Screen = Graph & { grouping: Grouping }

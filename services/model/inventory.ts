@@ -10,6 +10,10 @@ export interface Workload {
   labels: Record<string, string>
   /** Owner as the objects state it (label or annotation `owner`, `team`, `app.kubernetes.io/managed-by`), else empty. */
   owner: string
+  /** How sensitive its data is, as the objects state it (label or annotation `sensitivity`, `data-classification`), else empty. */
+  sensitivity?: string
+  /** Whose it is: `enterprise-owned`, `not-managed`, `personally-owned` or a word of the user's own (`category`, `ownership`), else empty. */
+  category?: string
 }
 
 /** A declared Service: which workloads answer for it, and how its ports map to theirs. */

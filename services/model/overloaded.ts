@@ -1,7 +1,7 @@
 import { CinchError } from './errors.ts'
 
-/** What a sender has run into: its own quota, the memory for what waits, the store, or the disk of the spool. */
-export type Bottleneck = 'quota' | 'memory' | 'store' | 'disk'
+/** What a sender has run into: its own quota, the memory for what waits, the store, the disk of the spool, or the pages that follow. */
+export type Bottleneck = 'quota' | 'memory' | 'store' | 'disk' | 'listeners'
 
 /** Telemetry that cannot be taken now; the same bytes sent again after `retryAfterMs` are welcome, and count once. */
 export class OverloadedError extends CinchError {

@@ -33,6 +33,9 @@ const INGEST_LANES = 2
 /** Bounds on a statement by its purpose; written into the statement, since a setting given to the embedded engine stays set. */
 export const LIMITS = {
   reads: 'max_execution_time = 60, max_result_rows = 1000000, max_memory_usage = 4000000000',
+  // Reads in the order of a table's key, and groups as it goes: nothing is gathered for what is alike.
+  ordered:
+    'max_execution_time = 60, max_result_rows = 1000000, max_memory_usage = 4000000000, optimize_aggregation_in_order = 1',
   jobs: 'max_threads = 1, os_threads_nice_value_query = 10, max_memory_usage = 8000000000',
   // The mappings are long, and rewriting them costs more than it saves: without these passes a statement is analysed in
   // a third of the time, which is most of what a small batch costs.
@@ -111,6 +114,26 @@ export async function query<Row>(
     query_params: params,
   })
   return await result.json<Row>()
+}
+
+/** Columns of a read: of many narrow rows a third of the time that objects take. */
+export async function queryColumns<Row>(
+  client: ClickHouseClient,
+  sql: string,
+  params: Params = {},
+  limits: keyof typeof LIMITS = 'reads',
+): Promise<{ [Column in keyof Row]: Row[Column][] }> {
+  const result = await client.query({
+    query: `${sql}\nSETTINGS ${LIMITS[limits]}, output_format_json_quote_64bit_integers = 0`,
+    format: 'JSONColumnsWithMetadata',
+    query_params: params,
+  })
+  const { meta, data } = (await result.json()) as unknown as {
+    meta: { name: string }[]
+    data: Record<string, unknown[]>
+  }
+  // Without rows there are no columns in the answer.
+  return Object.fromEntries(meta.map(({ name }) => [name, data[name] ?? []])) as never
 }
 
 /** Runs a statement that gives no rows. */

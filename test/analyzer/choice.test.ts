@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createNames } from '../../services/analyzer/graph/calls.ts'
 import { buildGraph } from '../../services/analyzer/graph/graph.ts'
 import { observe } from '../../services/analyzer/graph/observed.ts'
 import type { GraphEdge } from '../../services/model/graph.ts'
@@ -67,14 +68,11 @@ type Channel = ReturnType<typeof told>
 async function graphOf(channels: Channel[], inventory: Inventory = SHOP) {
   const asked: string[][] = []
   const hours = channels.flatMap((channel) => channel.hours)
-  const observed = await observe(
-    channels.flatMap(({ rows }) => rows),
-    inventory,
-    async (edges) => {
-      asked.push(edges)
-      return hours.filter(({ edge }) => edges.includes(edge))
-    },
-  )
+  const rows = channels.flatMap((channel) => channel.rows)
+  const observed = await observe(rows, createNames(rows, inventory), async (edges) => {
+    asked.push(edges)
+    return hours.filter(({ edge }) => edges.includes(edge))
+  })
   return { ...observed, edges: buildGraph(WINDOW, observed).edges, asked }
 }
 

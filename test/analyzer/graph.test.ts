@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { callsOf, createNaming } from '../../services/analyzer/graph/calls.ts'
+import { callsOf, createNames, createNaming } from '../../services/analyzer/graph/calls.ts'
 import { chooseHops } from '../../services/analyzer/graph/choice.ts'
 import { buildGraph } from '../../services/analyzer/graph/graph.ts'
 import { EMPTY_INVENTORY, type Inventory } from '../../services/model/inventory.ts'
@@ -8,7 +8,7 @@ import { calleeSees, callerSees, inventoryOf, NOTHING, principal, spanSees, work
 
 const WINDOW = { since: '2026-01-01T00:00:00Z', until: '2026-01-02T00:00:00Z' }
 function hopsOf(rows: UsageRow[], inventory: Inventory) {
-  const naming = createNaming(rows, inventory)
+  const naming = createNaming(rows, createNames(rows, inventory))
   return rows.flatMap((row) => naming(row))
 }
 const graphOf = (rows: UsageRow[], inventory: Inventory = EMPTY_INVENTORY) =>
@@ -75,7 +75,7 @@ describe('one call is one call', () => {
       days: 1,
     })
     const rows = [
-      operation('GET', '/a', 2),
+      { ...operation('GET', '/a', 2), not_found: 2 },
       operation('GET', '/b', 7),
       operation('GET', '/a', 1),
       operation('GET /a', '', 4),
@@ -83,7 +83,7 @@ describe('one call is one call', () => {
     expect(graphOf(rows, SHOP).edges[0]?.operations).toEqual([
       { method: 'GET', path: '/b', requests: 7, denied: 0, not_found: 0 },
       { method: 'GET /a', path: '', requests: 4, denied: 0, not_found: 0 },
-      { method: 'GET', path: '/a', requests: 3, denied: 0, not_found: 0 },
+      { method: 'GET', path: '/a', requests: 3, denied: 0, not_found: 2 },
     ])
   })
 })
@@ -231,7 +231,7 @@ test('why nobody was named is told as often as an edge has requests, over all of
     // A name that is there already: what the join says of others is not said of it.
     { ...nameless, edge: 'c', source_workload: 'web', source_evidence: 'claimed' as const },
   ]
-  const { calls, unattributed } = callsOf(rows.flatMap(createNaming(rows, { workloads: [], services: [] })), why)
+  const { calls, unattributed } = callsOf(hopsOf(rows, EMPTY_INVENTORY), why)
   const graph = buildGraph({ since: '', until: '' }, { calls, unattributed })
   expect(graph.unattributed).toEqual([
     { destination: 'shop/orders', reason: 'forwarded_address', requests: 3 },

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { EDGES_MAX, groupGraph, NODES_MAX } from '../../services/analyzer/graph/group.ts'
+import { groupGraph } from '../../services/analyzer/graph/group.ts'
+import { EDGES_MAX, NODES_MAX } from '../../services/analyzer/graph/places.ts'
 import type { Graph, GraphEdge, GraphNode } from '../../services/model/graph.ts'
 
 function nodeOf(namespace: string, name: string, cluster = ''): GraphNode {

@@ -155,14 +155,26 @@ async function inventory(cluster: string) {
   }
 }
 
+/** Nothing states how sensitive they are, nor whose. */
+const STORED = WORKLOADS.map((workload) => ({ ...workload, sensitivity: '', category: '' }))
+
+test('sensitivity and category are what labels state, else annotations', async () => {
+  const metadata = `{name: vault, namespace: shop, labels: {data-classification: secret}, annotations: {sensitivity: public, category: enterprise-owned, data-classification: low}}`
+  const object = `apiVersion: apps/v1\nkind: Deployment\nmetadata: ${metadata}\nspec: {template: {metadata: {labels: {app: vault}}, spec: {containers: []}}}`
+  await store.file(SOURCE, object, 'stated')
+  expect((await inventory('stated')).workloads).toMatchObject([{ sensitivity: 'public', category: 'enterprise-owned' }])
+  await store.file(SOURCE, object.replace('labels: {data', 'labels: {sensitivity: high, data'), 'stated')
+  expect((await inventory('stated')).workloads).toMatchObject([{ sensitivity: 'high' }])
+})
+
 test('what is declared goes into the store and comes back', async () => {
   expect(await store.file(SOURCE, SHOP, 'east')).toMatchObject({ accepted: 7, rejected: 0 })
-  expect(await inventory('east')).toEqual({ workloads: WORKLOADS, services: SERVICES })
+  expect(await inventory('east')).toEqual({ workloads: STORED, services: SERVICES })
 })
 
 test('declared again it is the same; another cluster is separate; a later word wins', async () => {
   await store.file(SOURCE, SHOP, 'east')
-  expect(await inventory('east')).toEqual({ workloads: WORKLOADS, services: SERVICES })
+  expect(await inventory('east')).toEqual({ workloads: STORED, services: SERVICES })
   await store.file(SOURCE, SHOP, 'west')
   await store.file(SOURCE, SHOP.replace('{app: orders, version: v1}', '{app: orders, version: v2}'), 'west')
   expect((await inventory('west')).workloads.at(-1)).toMatchObject({

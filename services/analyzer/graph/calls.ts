@@ -2,7 +2,7 @@ import type { GraphNode, Reason, Unattributed } from '../../model/graph.ts'
 import type { Inventory } from '../../model/inventory.ts'
 import type { UnnamedRow } from '../../store/queries/join-answers.ts'
 import type { EdgeRow, UsageRow } from '../../store/queries/rollups.ts'
-import { createKeys } from './keys.ts'
+import { createKeys, type Keys } from './keys.ts'
 import { createParties, type Parties } from './parties.ts'
 
 /** A rollup's row whose ends have names. */
@@ -37,43 +37,90 @@ export interface Hop<Row extends EdgeRow> {
   observer: string
 }
 
-/** Names the hops of rows; `rows` that it is prepared with tell of parties and of who reports. */
-export type Naming = <Row extends UsageRow>(row: Row) => Hop<Row>[]
+/** How ends are named. */
+export interface Names {
+  parties: Parties
+  keys: Keys
+  /** All names of a row's ends; they depend on what its edge is, not on its usage. */
+  endsOf(row: UsageRow): EndNames
+}
 
-export function createNaming(rows: readonly UsageRow[], inventory: Inventory): Naming & { parties: Parties } {
+export interface EndNames {
+  source: GraphNode | undefined
+  destination: GraphNode
+  /** The gateway that logged the row. */
+  gateway: GraphNode | undefined
+  caller: string
+  callee: string
+  behind: string
+  pair: string
+}
+
+/** @param rows what tells of parties: of some rows, or of all that are stored, so that a node has the same name in every window */
+export function createNames(rows: readonly EdgeRow[], inventory: Inventory): Names {
   const parties = createParties(rows, inventory)
   const keys = createKeys(rows, inventory)
-  const gateways = rows.filter((row) => parties.gateway(row) !== undefined).map(keys.gateway)
-  const callees = rows.filter(({ reporter }) => reporter === 'destination').map(keys.callee)
-  const seenByCallee = new Set([...callees, ...gateways])
-  const seen = new Set([...gateways, ...rows.filter(({ reporter }) => reporter !== 'span').map(keys.callee)])
+  return {
+    parties,
+    keys,
+    endsOf: (row) => {
+      const caller = keys.caller(row)
+      const callee = keys.callee(row)
+      return {
+        source: row.unpaired === '' ? parties.source(row) : undefined,
+        destination: parties.destination(row),
+        gateway: parties.gateway(row),
+        caller,
+        callee,
+        behind: keys.gateway(row),
+        pair: pairOf(row.unpaired === '' ? caller : row.unpaired, callee),
+      }
+    },
+  }
+}
 
-  const hop = <Row extends UsageRow>(row: Row, caller: string, callee: string, destination: GraphNode): Hop<Row> => ({
-    row,
-    source: row.unpaired === '' ? parties.source(row) : undefined,
-    destination,
-    isBehind: false,
-    caller,
-    callee,
-    pair: pairOf(row.unpaired === '' ? caller : row.unpaired, callee),
-    observer: row.reporter === 'source' ? caller : callee,
-  })
+/** Names the hops of rows. Of `rows`, those of one window, it is asked who reports in it. */
+export type Naming = <Row extends UsageRow>(row: Row) => Hop<Row>[]
+
+export function createNaming(rows: readonly UsageRow[], names: Names): Naming {
+  const { parties, keys, endsOf } = names
+  const seenByCallee = new Set<string>()
+  const seenByOthers = new Set<string>()
+  for (const row of rows) {
+    const { gateway, behind, callee } = endsOf(row)
+    if (gateway) seenByCallee.add(behind)
+    if (row.reporter === 'destination') seenByCallee.add(callee)
+    else if (row.reporter !== 'span') seenByOthers.add(callee)
+  }
+  const isSeen = (callee: string) => seenByCallee.has(callee) || seenByOthers.has(callee)
+
   const naming = <Row extends UsageRow>(row: Row): Hop<Row>[] => {
-    const callee = keys.callee(row)
+    const { source, destination, gateway, caller, callee, behind: key, pair } = endsOf(row)
+    if (row.reporter === 'destination')
+      return [{ row, source, destination, isBehind: false, caller, callee, pair, observer: callee }]
     const again = row.destination_kind === 'internal' && seenByCallee.has(callee)
     // Whoever logged it between, the callee's line tells of the same call: of a line that does not say who called nothing is left,
     // of a gateway's line the call to the gateway itself. And a span whose caller is unknown tells nothing new of a callee that
     // others tell of.
     if (again && row.source_evidence === 'none' && (row.reporter === 'source' || row.reporter === 'flow')) return []
-    if (row.unpaired !== '' && seen.has(callee)) return []
-    const gateway = parties.gateway(row)
+    if (row.unpaired !== '' && isSeen(callee)) return []
     const isBetween = gateway && (again || row.enforcement_point === 'gateway')
-    if (!isBetween) return [hop(row, keys.caller(row), callee, parties.destination(row))]
-    const before = hop({ ...row, service_port: 0, workload_port: 0 }, keys.caller(row), keys.gateway(row), gateway)
-    return again || row.requests === 0 ? [before] : [before, behind(row, gateway)]
+    const observer = row.reporter === 'source' ? caller : callee
+    if (!isBetween) return [{ row, source, destination, isBehind: false, caller, callee, pair, observer }]
+    const before = {
+      row: { ...row, service_port: 0, workload_port: 0 },
+      source,
+      destination: gateway,
+      isBehind: false,
+      caller,
+      callee: key,
+      pair: pairOf(caller, key),
+      observer: key,
+    }
+    return again || row.requests === 0 ? [before] : [before, behind(row, gateway, key)]
   }
   /** What the gateway itself sent to a callee that does not report: as a caller's sidecar tells it, with what was not refused. */
-  const behind = <Row extends UsageRow>(row: Row, gateway: GraphNode): Hop<Row> => {
+  const behind = <Row extends UsageRow>(row: Row, gateway: GraphNode, caller: string): Hop<Row> => {
     const own: Row = {
       ...row,
       reporter: 'source',
@@ -87,10 +134,12 @@ export function createNaming(rows: readonly UsageRow[], inventory: Inventory): N
       destination_workload: '',
       denied: 0,
     }
-    const told = hop(own, keys.gateway(row), keys.callee(row), parties.destination(own))
-    return { ...told, source: gateway, isBehind: true }
+    const callee = keys.callee(row)
+    const pair = pairOf(caller, callee)
+    const destination = parties.destination(own)
+    return { row: own, source: gateway, destination, isBehind: true, caller, callee, pair, observer: caller }
   }
-  return Object.assign(naming, { parties })
+  return naming
 }
 
 /** Names may hold any separator, so the length tells where the first one ends. */

@@ -10,6 +10,8 @@ export interface Choice {
   kept: Told[]
   /** Edges whose sums over the window do not tell which rows count: what was left out was active when the kept ones were not. */
   unsettled: Set<string>
+  /** Equal for pairs that are the same. */
+  groupOf(pair: string): string
 }
 
 /** What one channel told of a pair of parties, as one kind of reporter. */
@@ -34,14 +36,17 @@ const strengthOf = ({ row }: Told) => EVIDENCE[row.source_evidence] * 10 + REPOR
 export function chooseHops(hops: readonly Told[]): Choice {
   const unsettled = new Set<string>()
   const overlaps = findOverlaps(hops)
-  const groups = Map.groupBy(hops, (hop) => `${hop.row.hour ?? ''} ${overlaps.groupOf(hop.pair)}`)
+  const groups = Map.groupBy(hops, ({ pair, row }) => {
+    const group = overlaps.groupOf(pair)
+    return row.hour === undefined ? group : `${row.hour} ${group}`
+  })
   const kept = [...groups.values()].flatMap((group) => {
     if (group.length === 1) return group
     const views = strongest(group, overlaps)
     if (!isSettled(group, views)) for (const { row } of group) unsettled.add(row.edge)
     return views.flatMap((view) => view.hops)
   })
-  return { kept, unsettled }
+  return { kept, unsettled, groupOf: overlaps.groupOf }
 }
 
 interface Overlaps {
@@ -56,7 +61,10 @@ function findOverlaps(hops: readonly Told[]): Overlaps {
   const pairs = createUnion()
   const observers = createUnion()
   const channels = createUnion()
-  const isOneChannel = new Set(hops.map(channelOf)).size < 2
+  const [first] = hops
+  const isOneChannel = hops.every(
+    ({ row }) => row.source_format === first?.row.source_format && row.sender === first.row.sender,
+  )
   const shared = isOneChannel ? [] : sharedMarks(hops)
   const observerOf = ({ row, observer }: Told) => JSON.stringify([row.reporter, observer])
   for (const [a, b] of shared) {

@@ -3,73 +3,101 @@ import type { EdgeOperation, Graph, GraphEdge, GraphNode, Reason } from '../../m
 import type { EdgeRow, OperationRow, Window } from '../../store/queries/rollups.ts'
 import type { Call, Calls } from './calls.ts'
 
-/** An edge while its rows are added; `folded`: the names that an operation stands for. */
-interface Known {
-  edge: GraphEdge
-  operations: Map<string, EdgeOperation>
-  folded: Map<EdgeOperation, Set<string>>
+/** The graph of a window from its calls; operations only where the rows carry them. The same graph is always the same text. */
+export function buildGraph(window: Window, calls: Calls<EdgeRow | OperationRow>): Graph {
+  const { nodes, edges, unattributed } = foldCalls(window, calls)
+  return {
+    window,
+    nodes: nodes.sort((a, b) => order(a.id, b.id)),
+    edges: edges.sort(
+      (a, b) =>
+        order(a.source, b.source) ||
+        order(a.destination, b.destination) ||
+        a.service_port - b.service_port ||
+        a.workload_port - b.workload_port ||
+        order(a.protocol, b.protocol),
+    ),
+    unattributed: unattributed.toSorted((a, b) => order(a.destination, b.destination) || order(a.reason, b.reason)),
+  }
 }
 
-/** The graph of a window from its calls; operations only where the rows carry them. */
-export function buildGraph(window: Window, { calls, unattributed }: Calls<EdgeRow | OperationRow>): Graph {
+/** The same unsorted, for who sorts or sums it anyway: at 60,000 edges sorting is half of the cost. A caller's edges follow each other. */
+export function foldCalls(window: Window, { calls, unattributed }: Calls<EdgeRow | OperationRow>): Graph {
   const nodes = new Map<string, GraphNode>()
-  const edges = new Map<string, Known>()
+  const bySource = new Map<string, Map<string, Folded>>()
   for (const call of calls) {
     addNode(nodes, call.source, call.row.source_cluster)
     addNode(nodes, call.destination, call.row.cluster)
-    const key = JSON.stringify([
-      call.source.id,
-      call.destination.id,
-      call.row.service_port,
-      call.row.workload_port,
-      call.row.protocol,
-    ])
-    const known: Known = edges.get(key) ?? { edge: emptyEdge(call), operations: new Map(), folded: new Map() }
-    edges.set(key, known)
-    addRow(known.edge, call.row)
-    if (call.unnamed) addUnnamed(known.edge, Object.fromEntries(call.unnamed))
-    if ('method' in call.row) addOperation(known, call.row)
+    let byDestination = bySource.get(call.source.id)
+    if (!byDestination) {
+      byDestination = new Map()
+      bySource.set(call.source.id, byDestination)
+    }
+    const first = byDestination.get(call.destination.id)
+    let folded = first
+    while (folded && !isOnOnePort(folded.edge, call.row)) folded = folded.next
+    if (!folded) {
+      folded = { edge: emptyEdge(call), operations: undefined, next: first }
+      byDestination.set(call.destination.id, folded)
+    }
+    addRow(folded.edge, call.row)
+    if (call.unnamed) addUnnamed(folded.edge, Object.fromEntries(call.unnamed))
+    if ('method' in call.row) {
+      folded.operations ??= { byKey: new Map(), names: new Map() }
+      addOperation(folded.operations, call.row)
+    }
   }
   for (const { destination } of unattributed) {
     if (!nodes.has(destination)) nodes.set(destination, placeholder(destination))
   }
-  return {
-    window,
-    nodes: [...nodes.values()].sort(by((node) => [node.id])),
-    edges: [...edges.values()]
-      .map(({ edge, operations }) => ({ ...edge, operations: [...operations.values()].sort(mostRequested) }))
-      .sort(by((edge) => [edge.source, edge.destination, edge.service_port, edge.workload_port, edge.protocol])),
-    unattributed: unattributed.toSorted(by((entry) => [entry.destination, entry.reason])),
-  }
+  const edges: GraphEdge[] = []
+  for (const byDestination of bySource.values())
+    for (const first of byDestination.values())
+      for (let folded: Folded | undefined = first; folded; folded = folded.next) {
+        const { edge, operations } = folded
+        if (operations) edge.operations = [...operations.byKey.values()].sort(mostRequested)
+        edges.push(edge)
+      }
+  return { window, nodes: [...nodes.values()], edges, unattributed }
 }
 
-/** The store gives rows in any order; the same graph is always the same text. */
-function by<T>(keyOf: (entry: T) => (string | number)[]): (a: T, b: T) => number {
-  return (a, b) => {
-    const keys = keyOf(b)
-    for (const [index, left] of keyOf(a).entries()) {
-      const right = keys[index] ?? ''
-      if (left !== right) return left < right ? -1 : 1
-    }
-    return 0
-  }
+/** An edge, and the pair's next one, on other ports. */
+interface Folded {
+  edge: GraphEdge
+  operations: Operations | undefined
+  next: Folded | undefined
 }
+
+/** Operations while rows are added, and the names that each stands for. */
+interface Operations {
+  byKey: Map<string, EdgeOperation>
+  names: Map<EdgeOperation, Set<string>>
+}
+
+const isOnOnePort = (edge: GraphEdge, row: EdgeRow) =>
+  edge.service_port === row.service_port && edge.workload_port === row.workload_port && edge.protocol === row.protocol
+
+const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 const mostRequested = (a: EdgeOperation, b: EdgeOperation) =>
-  b.requests - a.requests || by<EdgeOperation>((operation) => [operation.path, operation.method])(a, b)
+  b.requests - a.requests || order(a.path, b.path) || order(a.method, b.method)
 
-/** The same node may be known by its principal to one reporter and by its cluster to another. */
 function addNode(nodes: Map<string, GraphNode>, node: GraphNode, cluster: string): void {
   const known = nodes.get(node.id)
-  if (!known) {
-    nodes.set(node.id, { ...node, cluster })
-    return
-  }
+  if (known) addTold(known, node, cluster)
+  else nodes.set(node.id, { ...node, cluster })
+}
+
+/** The same node may be known by its principal to one reporter and by its cluster to another. */
+export function addTold(known: GraphNode, node: GraphNode, cluster: string): void {
   known.principal ||= node.principal
   // To one row it is the service that was asked for, to another the workload: whichever the store gives first.
   if (node.kind === 'workload') known.kind = 'workload'
-  if (cluster !== '' && !known.cluster.split('+').includes(cluster))
-    known.cluster = known.cluster === '' ? cluster : `${known.cluster}+${cluster}`
+  if (cluster === '' || cluster === known.cluster || known.cluster.split('+').includes(cluster)) return
+  known.cluster = [...known.cluster.split('+'), cluster]
+    .filter((name) => name !== '')
+    .sort()
+    .join('+')
 }
 
 function placeholder(id: string): GraphNode {
@@ -110,15 +138,15 @@ export function addUnnamed(edge: GraphEdge, unnamed: GraphEdge['unnamed'] = {}):
     edge.unnamed = { ...edge.unnamed, [reason]: (edge.unnamed?.[reason as Reason] ?? 0) + requests }
 }
 
-function addOperation({ operations, folded }: Known, row: OperationRow): void {
+function addOperation({ byKey, names }: Operations, row: OperationRow): void {
   const key = JSON.stringify([row.method, row.shape])
-  const operation = operations.get(key) ?? { method: row.method, path: row.shape, requests: 0, denied: 0, not_found: 0 }
+  const operation = byKey.get(key) ?? { method: row.method, path: row.shape, requests: 0, denied: 0, not_found: 0 }
   operation.requests += row.requests
   operation.denied += row.denied
   operation.not_found += row.not_found ?? 0
-  operations.set(key, operation)
+  byKey.set(key, operation)
   if (row.folded_name === undefined) return
-  const names = (folded.get(operation) ?? new Set()).add(row.folded_name)
-  folded.set(operation, names)
-  operation.names_folded = names.size
+  const folded = (names.get(operation) ?? new Set()).add(row.folded_name)
+  names.set(operation, folded)
+  operation.names_folded = folded.size
 }

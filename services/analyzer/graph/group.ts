@@ -1,99 +1,121 @@
 import { EVIDENCE } from '../../model/evidence.ts'
-import type { Graph, GraphEdge, GraphNode, Grouping } from '../../model/graph.ts'
+import type { Graph, GraphEdge, GraphNode, GroupBy, Screen, Unattributed } from '../../model/graph.ts'
 import { addUnnamed } from './graph.ts'
+import { networkOf } from './network.ts'
+import { EDGES_MAX, placeNodes } from './places.ts'
 
-/** A screen never gets more; beyond, namespaces stand for their members. */
-export const NODES_MAX = 150
-export const EDGES_MAX = 300
+/** The group that stands for a node: an address's network, one for all hosts outside, else what it is grouped by. */
+export type GroupOf = (node: GraphNode) => string
 
-const groupId = (node: GraphNode) => `group:${node.cluster}/${node.namespace}`
+export const byNamespace: GroupOf = groupedBy((node) => `${node.cluster}/${node.namespace}`)
+
+export function groupedBy(keyOf: (node: GraphNode) => string): GroupOf {
+  return (node) => {
+    if (node.kind === 'address') return `group:network:${networkOf(node.name)}`
+    return node.kind === 'external' ? 'group:external' : `group:${keyOf(node)}`
+  }
+}
 
 /**
- * Cuts a graph to at most `limit` nodes and `EDGES_MAX` edges: namespaces become groups, but for those in `expanded`. A
- * group that is too large to be opened whole shows its most used members, and goes on standing for the others. What still
- * is too much is left out from the least used end, and the totals say so.
+ * Cuts a graph to a screen: groups where nodes do not fit (`places.ts`), the most used edges, and totals that say what was left out.
  */
-export function groupGraph(graph: Graph, limit: number, expanded: ReadonlySet<string>): Graph & { grouping: Grouping } {
-  const nodesMax = Math.max(1, Math.min(limit, NODES_MAX))
-  const folds = graph.nodes.length > nodesMax || expanded.size > 0
-  const grouped = folds ? fold(graph, openNodes(graph, expanded, nodesMax)) : graph
-  const edges = [...grouped.edges].sort((a, b) => b.requests + b.denied - (a.requests + a.denied))
-  const nodes = mostUsed(grouped.nodes, edges, nodesMax)
-  const shown = new Set(nodes.map((node) => node.id))
-  const shownEdges = edges.filter((edge) => shown.has(edge.source) && shown.has(edge.destination)).slice(0, EDGES_MAX)
-  const groups = nodes.filter((node) => node.kind === 'group').map((node) => node.id)
-  const grouping: Grouping = {
-    total_nodes: graph.nodes.length,
-    shown_nodes: nodes.length,
-    total_edges: graph.edges.length,
-    shown_edges: shownEdges.length,
-    by: groups.length > 0 ? 'namespace' : 'none',
-    groups,
-  }
-  return { ...graph, nodes, edges: shownEdges, grouping }
+export function groupGraph(
+  graph: Graph,
+  limit: number,
+  expanded: ReadonlySet<string>,
+  by: GroupBy = 'namespace',
+  groupOf: GroupOf = byNamespace,
+): Screen {
+  const use = usage(graph)
+  const used = graph.nodes.map((node) => ({ ...node, group: groupOf(node), use: use.get(node.id) ?? 0 }))
+  const { nodes, open } = placeNodes(used, limit, expanded)
+  const isOpen = new Set(open.map(({ id }) => id))
+  const places = new Map(used.map(({ id, group }) => [id, isOpen.has(id) ? id : group]))
+  const placeOf = (id: string) => places.get(id) ?? id
+  const shown = new Set(nodes.map(({ id }) => id))
+  const edges = foldEdges(graph.edges, placeOf)
+    .filter((edge) => shown.has(edge.source) && shown.has(edge.destination))
+    .sort(mostUsedFirst)
+    .slice(0, EDGES_MAX)
+  const unattributed = foldUnattributed(graph.unattributed, placeOf).filter((entry) => shown.has(entry.destination))
+  return screenOf(
+    { ...graph, nodes, edges, unattributed },
+    { nodes: graph.nodes.length, edges: graph.edges.length },
+    by,
+  )
 }
 
-/** The nodes that stand for themselves: members of opened groups, in the order in which these were asked for, while they fit. */
-function openNodes(graph: Graph, expanded: ReadonlySet<string>, nodesMax: number): ReadonlySet<string> {
-  const members = Map.groupBy(graph.nodes, groupId)
-  // One namespace for all: folded, nothing would be left to see.
-  const asked = members.size === 1 ? [...members.keys()] : [...expanded]
-  let room = nodesMax - members.size
-  const open = new Set<string>()
-  for (const group of asked) {
-    const all = members.get(group) ?? []
-    // The group's own place is free once none of its members needs it.
-    const fitting = all.length <= room + 1 ? all : mostUsed(all, graph.edges, Math.max(0, room))
-    for (const node of fitting) open.add(node.id)
-    room -= fitting.length === all.length ? Math.max(0, all.length - 1) : fitting.length
-  }
-  return open
-}
-
-function fold(graph: Graph, open: ReadonlySet<string>): Graph {
-  const groups = Map.groupBy(graph.nodes, groupId)
-  const idOf = new Map<string, string>()
-  const nodes: GraphNode[] = []
-  for (const [group, members] of groups) {
-    const folded = members.filter((node) => !open.has(node.id))
-    // A group of one would only hide a name.
-    const stay = folded.length === 1 ? members : members.filter((node) => open.has(node.id))
-    for (const node of folded) idOf.set(node.id, folded.length === 1 ? node.id : group)
-    nodes.push(...stay, ...(folded.length > 1 ? [groupNode(group, folded)] : []))
-  }
-  const edges = new Map<string, GraphEdge>()
-  for (const edge of graph.edges) {
-    const source = idOf.get(edge.source) ?? edge.source
-    const destination = idOf.get(edge.destination) ?? edge.destination
-    if (source === edge.source && destination === edge.destination)
-      edges.set(JSON.stringify([source, destination, edge.service_port, edge.workload_port, edge.protocol]), edge)
-    else if (source !== destination) addEdge(edges, { ...edge, source, destination })
-  }
-  return { ...graph, nodes, edges: [...edges.values()] }
-}
-
-function groupNode(id: string, members: GraphNode[]): GraphNode {
-  const [first] = members
+/** The totals that belong to what is shown. */
+export function screenOf(graph: Graph, total: { nodes: number; edges: number }, by: GroupBy): Screen {
+  const groups = graph.nodes.filter((node) => node.kind === 'group').map((node) => node.id)
   return {
-    id,
-    kind: 'group',
-    name: first?.namespace || '(no namespace)',
-    namespace: first?.namespace ?? '',
-    workload: '',
-    cluster: first?.cluster ?? '',
-    principal: '',
-    members: members.length,
+    ...graph,
+    grouping: {
+      total_nodes: total.nodes,
+      shown_nodes: graph.nodes.length,
+      total_edges: total.edges,
+      shown_edges: graph.edges.length,
+      by: groups.length > 0 ? by : 'none',
+      groups,
+    },
   }
+}
+
+function usage(graph: Graph): Map<string, number> {
+  const use = new Map<string, number>()
+  const add = (id: string, count: number) => use.set(id, (use.get(id) ?? 0) + count)
+  let from = ''
+  let sent = 0
+  for (const edge of graph.edges) {
+    if (edge.source !== from) {
+      add(from, sent)
+      from = edge.source
+      sent = 0
+    }
+    sent += edge.requests + edge.denied
+    add(edge.destination, edge.requests + edge.denied)
+  }
+  add(from, sent)
+  for (const entry of graph.unattributed) add(entry.destination, entry.requests)
+  return use
+}
+
+/** At a tie the ends decide, then the ports: an edge that is not folded is one of several of its pair. */
+function mostUsedFirst(a: GraphEdge, b: GraphEdge): number {
+  return (
+    b.requests + b.denied - (a.requests + a.denied) ||
+    order(a.source, b.source) ||
+    order(a.destination, b.destination) ||
+    a.service_port - b.service_port ||
+    a.workload_port - b.workload_port ||
+    order(a.protocol, b.protocol)
+  )
+}
+
+const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+function foldEdges(edges: readonly GraphEdge[], placeOf: (id: string) => string): GraphEdge[] {
+  const exact: GraphEdge[] = []
+  const folded = new Map<string, Map<string, GraphEdge>>()
+  let [from, source] = ['', placeOf('')]
+  for (const edge of edges) {
+    // A caller's edges mostly follow each other.
+    if (edge.source !== from) [from, source] = [edge.source, placeOf(edge.source)]
+    const destination = placeOf(edge.destination)
+    if (source === edge.source && destination === edge.destination) exact.push(edge)
+    else if (source !== destination) {
+      const from = folded.get(source) ?? new Map<string, GraphEdge>()
+      folded.set(source, from)
+      const known = from.get(destination)
+      if (known) addEdge(known, edge)
+      else from.set(destination, { ...edge, source, destination, service_port: 0, workload_port: 0, operations: [] })
+    }
+  }
+  return [...exact, ...[...folded.values()].flatMap((from) => [...from.values()])]
 }
 
 /** Sums edges between groups: the weakest evidence is what can be said of all of them. */
-function addEdge(edges: Map<string, GraphEdge>, edge: GraphEdge): void {
-  const key = JSON.stringify([edge.source, edge.destination])
-  const known = edges.get(key)
-  if (!known) {
-    edges.set(key, { ...edge, service_port: 0, workload_port: 0, operations: [] })
-    return
-  }
+function addEdge(known: GraphEdge, edge: GraphEdge): void {
   known.requests += edge.requests
   known.denied += edge.denied
   addUnnamed(known, edge.unnamed)
@@ -104,10 +126,15 @@ function addEdge(edges: Map<string, GraphEdge>, edge: GraphEdge): void {
   if (edge.last_seen > known.last_seen) known.last_seen = edge.last_seen
 }
 
-function mostUsed(nodes: GraphNode[], edges: GraphEdge[], max: number): GraphNode[] {
-  if (nodes.length <= max) return nodes
-  const use = new Map<string, number>()
-  for (const edge of edges)
-    for (const id of [edge.source, edge.destination]) use.set(id, (use.get(id) ?? 0) + edge.requests + edge.denied)
-  return [...nodes].sort((a, b) => (use.get(b.id) ?? 0) - (use.get(a.id) ?? 0)).slice(0, max)
+function foldUnattributed(entries: readonly Unattributed[], placeOf: (id: string) => string): Unattributed[] {
+  const folded = new Map<string, Unattributed>()
+  for (const { destination, reason, requests } of entries) {
+    const place = placeOf(destination)
+    const key = JSON.stringify([place, reason])
+    const known = folded.get(key) ?? { destination: place, reason, requests: 0 }
+    known.requests += requests
+    if (place !== destination) known.destinations = (known.destinations ?? 0) + 1
+    folded.set(key, known)
+  }
+  return [...folded.values()]
 }

@@ -1,17 +1,22 @@
-import type { Inventory } from '../../model/inventory.ts'
 import type { UnnamedRow } from '../../store/queries/join-answers.ts'
 import type { HourRow, KeptHours, OperationRow, UsageRow } from '../../store/queries/rollups.ts'
-import { type Calls, callsOf, createNaming } from './calls.ts'
+import { type Calls, callsOf, createNaming, type Names } from './calls.ts'
 import { chooseHops, type Told } from './choice.ts'
-import type { Parties } from './parties.ts'
 
 /** The calls of a window, each once, and what says which of the rows told of them. */
 export interface Observed extends Calls<UsageRow> {
-  parties: Parties
   /** Edges of which only some hours count, and these. */
   partial: KeptHours
   /** The same calls with operations, from the rows of all edges; of partial edges, from those of the kept hours. */
   operations(rows: readonly OperationRow[]): Calls<OperationRow>
+  /** Of whom each edge told, whether its word counts or another's: the ends of the call that does. */
+  ends(): Map<string, Pair[]>
+}
+
+/** Node ids. */
+export interface Pair {
+  source: string
+  destination: string
 }
 
 /**
@@ -20,26 +25,51 @@ export interface Observed extends Calls<UsageRow> {
  */
 export async function observe(
   rows: readonly UsageRow[],
-  inventory: Inventory,
+  names: Names,
   hoursOf: (edges: string[]) => Promise<HourRow[]>,
   why: readonly UnnamedRow[] = [],
 ): Promise<Observed> {
-  const naming = createNaming(rows, inventory)
-  const hops = rows.flatMap((row) => naming(row))
+  const naming = createNaming(rows, names)
+  const hops: Told[] = []
+  for (const row of rows) for (const hop of naming(row)) hops.push(hop)
   const choice = chooseHops(hops)
   const { unsettled } = choice
   const kept = unsettled.size === 0 ? choice.kept : byHour(hops, unsettled, await hoursOf([...unsettled]))
-  const chosen = new Set(kept.map(keyOf))
   return {
     ...callsOf(kept, why),
-    parties: naming.parties,
     partial: hoursKept(kept),
-    operations: (operations) =>
-      callsOf(
+    operations: (operations) => {
+      const chosen = new Set(kept.map(keyOf))
+      return callsOf(
         operations.flatMap((row) => naming(row)).filter((hop) => chosen.has(keyOf(hop))),
         why,
-      ),
+      )
+    },
+    ends: () => endsOf(hops, kept, choice.groupOf),
   }
+}
+
+function endsOf(hops: readonly Told[], kept: readonly Told[], groupOf: (pair: string) => string): Map<string, Pair[]> {
+  const counts = new Map<string, Pair>()
+  const ends = new Map<string, Pair[]>()
+  const told = ({ row }: Told, pair: Pair) => {
+    const known = ends.get(row.edge)
+    if (!known) ends.set(row.edge, [pair])
+    else if (!known.some((other) => other.source === pair.source && other.destination === pair.destination))
+      known.push(pair)
+  }
+  for (const hop of kept) {
+    if (!hop.source) continue
+    const pair = { source: hop.source.id, destination: hop.destination.id }
+    counts.set(groupOf(hop.pair), pair)
+    told(hop, pair)
+  }
+  const own = new Set(kept.map(keyOf))
+  for (const hop of hops) {
+    const pair = counts.get(groupOf(hop.pair))
+    if (pair && !own.has(keyOf(hop))) told(hop, pair)
+  }
+  return ends
 }
 
 const keyOf = ({ row, isBehind }: Pick<Told, 'isBehind'> & { row: { edge: string } }) => `${row.edge} ${isBehind}`

@@ -11,6 +11,7 @@ import {
   writeTemplates,
 } from '../../store/queries/templates.ts'
 import type { Store } from '../../store/store.ts'
+import { createNames } from '../graph/calls.ts'
 import { observe } from '../graph/observed.ts'
 import { learnTemplates } from '../operations/learn.ts'
 import { type CalleeUsage, calleesOf } from './callees.ts'
@@ -58,7 +59,7 @@ export function createLearner(store: Store): Learner {
     const window = await storedWindow(client)
     if (!window) return []
     const [rows, inventory] = await Promise.all([edgeRows(client, window), readInventory(client)])
-    const { calls } = await observe(rows, inventory, (some) => edgeHours(client, window, some))
+    const { calls } = await observe(rows, createNames(rows, inventory), (some) => edgeHours(client, window, some))
     return calleesOf(calls)
   }
   const learnCallee = async (callee: CalleeUsage, nowMs: number) => {

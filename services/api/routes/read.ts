@@ -1,11 +1,14 @@
 import type { FastifyInstance } from 'fastify'
-import { groupGraph } from '../../analyzer/graph/group.ts'
+import { NODES_MAX } from '../../analyzer/graph/places.ts'
+import type { View } from '../../analyzer/graph/screen.ts'
+import type { GroupBy } from '../../model/graph.ts'
 import { shapeText } from '../../model/shape.ts'
 import type { AskedChains } from '../chains.ts'
 import type { Cinch } from '../cinch.ts'
 import {
   ChainParams,
   ChainsQuery,
+  CompareQuery,
   GraphQuery,
   OperationsQuery,
   RejectsQuery,
@@ -14,22 +17,28 @@ import {
 } from '../schemas.ts'
 import type { AskedWindow } from '../window.ts'
 
+/** A view as the query asks for it; what it may be, the schema says. */
+interface ViewQuery {
+  limit?: number
+  expand?: string
+  group_by?: GroupBy
+  focus?: string
+  depth?: number
+  hide?: string
+}
+
+function viewOf({ limit = NODES_MAX, expand, group_by = 'namespace', focus, depth = 1, hide }: ViewQuery): View {
+  const ids = (text = '') => text.split(',').filter((id) => id !== '')
+  return { limit, by: group_by, expand: new Set(ids(expand)), focus, depth, hide: ids(hide) }
+}
+
 /** What can be looked at: sources, the graph, operations, rejects, what senders lack. */
 export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
   app.get('/api/v1/sources', { schema: { summary: 'Sources, and what came from them' } }, async () => ({
     sources: await cinch.sources(),
   }))
 
-  app.get<{ Querystring: AskedWindow & { limit?: number; expand?: string } }>(
-    '/api/v1/graph',
-    { schema: { summary: 'The graph of requests made, grouped to what a screen can show', querystring: GraphQuery } },
-    async ({ query }) =>
-      groupGraph(
-        await cinch.edges(query),
-        query.limit ?? 150,
-        new Set((query.expand ?? '').split(',').filter((id) => id !== '')),
-      ),
-  )
+  graphRoutes(app, cinch)
 
   app.get<{ Querystring: AskedWindow }>(
     '/api/v1/edges',
@@ -112,6 +121,30 @@ function chainRoutes(app: FastifyInstance, cinch: Cinch): void {
     '/api/v1/chains/:trace',
     { schema: { summary: 'One chain: its calls, who told of each, and what is missing', params: ChainParams } },
     async ({ params }) => await cinch.chain(params.trace),
+  )
+}
+
+function graphRoutes(app: FastifyInstance, cinch: Cinch): void {
+  app.get<{ Querystring: AskedWindow & ViewQuery }>(
+    '/api/v1/graph',
+    { schema: { summary: 'The graph of requests made, grouped to what a screen can show', querystring: GraphQuery } },
+    async ({ query }) => await cinch.screen(query, viewOf(query)),
+  )
+
+  app.get<{ Querystring: AskedWindow & { compare_since: string; compare_until: string; group_by?: GroupBy } }>(
+    '/api/v1/graph/compare',
+    {
+      schema: {
+        summary: 'What changed against an earlier window: new, gone and changed edges, new and gone operations',
+        querystring: CompareQuery,
+      },
+    },
+    async ({ query }) =>
+      await cinch.compare(
+        query,
+        { since: query.compare_since, until: query.compare_until },
+        query.group_by ?? 'namespace',
+      ),
   )
 }
 

@@ -1,10 +1,7 @@
 import type { SourceListing } from '../../api/freshness.ts'
 import { CinchError } from '../../model/errors.ts'
 import { type Command, table, toJson } from '../command.ts'
-import { FORMATS } from '../graph-formats.ts'
-import { WINDOW } from '../options.ts'
 import { printable } from '../printable.ts'
-import { unnamedText } from '../unnamed.ts'
 
 export const sourcesCommand: Command = {
   name: 'sources',
@@ -63,54 +60,6 @@ function span(seconds: number): string {
   ]
   const [unit, size] = units.find(([, length]) => seconds >= 2 * length) ?? ['s', 1]
   return `${Math.round(seconds / size).toLocaleString('en')} ${unit}`
-}
-
-export const graphCommand: Command = {
-  name: 'graph',
-  usage: '[--since T] [--until T] [--format json|dot|mermaid|graphml]',
-  summary: 'the graph of requests made: who called whom, for what',
-  options: {
-    ...WINDOW,
-    format: { type: 'string', value: 'FORMAT', help: `${Object.keys(FORMATS).join(', ')} or text` },
-  },
-  run: async ({ args, backend, print }) => {
-    const format = args.flag('json') ? 'json' : (args.text('format') ?? 'text')
-    const render = format === 'text' ? undefined : FORMATS[format]
-    if (format !== 'text' && !render)
-      throw new CinchError(
-        'bad_option',
-        `there is no format '${format}'`,
-        `give one of text, ${Object.keys(FORMATS).join(', ')}`,
-      )
-    const graph = await (await backend()).graph({ since: args.text('since'), until: args.text('until') })
-    if (render) {
-      print(render(graph))
-      return 0
-    }
-    const edges = [...graph.edges].sort((a, b) => b.requests - a.requests)
-    print(`${graph.window.since} to ${graph.window.until}: ${graph.nodes.length} nodes, ${edges.length} edges`)
-    print(
-      table(
-        ['caller', 'callee', 'port', 'requests', 'denied', 'operations', 'evidence'],
-        edges.map((edge) => [
-          edge.source,
-          edge.destination,
-          String(edge.workload_port || edge.service_port || '-'),
-          edge.requests,
-          edge.denied,
-          edge.operations.length,
-          edge.evidence,
-        ]),
-      ),
-    )
-    for (const entry of graph.unattributed)
-      print(
-        `no caller known (${entry.reason}): ${entry.requests.toLocaleString('en')} requests to ${printable(entry.destination)}`,
-      )
-    const unnamed = unnamedText(graph)
-    if (unnamed) print(unnamed)
-    return 0
-  },
 }
 
 export const rejectsCommand: Command = {

@@ -8,8 +8,13 @@ export async function declareWorkloads(client: ClickHouseClient, workloads: Work
   await insertRows(
     client,
     'declared_workload',
-    'cluster String, namespace String, name String, kind String, service_account String, labels Map(String, String), owner String',
-    workloads.map(({ serviceAccount, ...workload }) => ({ ...workload, service_account: serviceAccount })),
+    'cluster String, namespace String, name String, kind String, service_account String, labels Map(String, String), owner String, sensitivity String, category String',
+    workloads.map(({ serviceAccount, sensitivity = '', category = '', ...workload }) => ({
+      ...workload,
+      sensitivity,
+      category,
+      service_account: serviceAccount,
+    })),
   )
 }
 
@@ -85,7 +90,7 @@ const mapped = (address: string) => (isIP(address) === 4 ? `::ffff:${address}` :
 export async function readInventory(client: ClickHouseClient): Promise<Inventory> {
   const workloads = await query<Omit<Workload, 'serviceAccount'> & { service_account: string }>(
     client,
-    'SELECT cluster, namespace, name, kind, service_account, labels, owner FROM declared_workload FINAL ORDER BY cluster, namespace, name',
+    'SELECT cluster, namespace, name, kind, service_account, labels, owner, sensitivity, category FROM declared_workload FINAL ORDER BY cluster, namespace, name',
   )
   const services = await query<
     Omit<Service, 'ports'> & {

@@ -24,11 +24,14 @@ const SOURCE = 'source_cluster, source_namespace, source_workload, source_princi
 /** What a proxy refused, as far as its counters tell: the status may be the application's own. */
 const REFUSED = "(measure = 'decisions' OR startsWith(metric, 'istio_') AND status IN (401, 403))"
 
+/** True where counters came in the window. Asked first: the graph is not to wait for the analysis of the query below. */
+export async function hasMetricEdges(client: ClickHouseClient, window: Window): Promise<boolean> {
+  return (await query(client, `SELECT 1 FROM metric_hour WHERE ${WITHIN} LIMIT 1`, bounds(window))).length > 0
+}
+
 /** Edges as the proxies count them: no ports, methods or paths. Refused requests are counted apart. */
 export async function metricEdgeRows(client: ClickHouseClient, window: Window): Promise<EdgeRow[]> {
-  // Where no counters came, the graph is not to wait for the analysis of the query below.
-  const any = await query(client, `SELECT 1 FROM metric_hour WHERE ${WITHIN} LIMIT 1`, bounds(window))
-  if (any.length === 0) return []
+  if (!(await hasMetricEdges(client, window))) return []
   return await query<EdgeRow>(
     client,
     `SELECT ${DESTINATION}, '::' AS destination_address, ${SOURCE}, '::' AS source_address, reporter, '' AS unpaired,

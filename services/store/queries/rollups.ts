@@ -1,8 +1,16 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { Evidence, Reporter } from '../../model/evidence.ts'
 import type { Protocol } from '../../model/operation.ts'
-import { query } from '../store.ts'
-import { JOINED_ENDS, joinedEdges, joinedHours, joinedOperations, TAKEN_EDGES, TAKEN_OPERATIONS } from './joined.ts'
+import { query, queryColumns } from '../store.ts'
+import {
+  JOINED_ENDS,
+  joinedEdges,
+  joinedHours,
+  joinedOperations,
+  joinedUsage,
+  TAKEN_EDGES,
+  takenOperations,
+} from './joined.ts'
 
 /** Half-open, whole hours; empty means from the first or to the last that is stored. Text as `2026-11-22T10:00:00Z`. */
 export interface Window {
@@ -115,16 +123,16 @@ const within = (column: string) => `${column} >= {since:DateTime('UTC')} AND ${c
 /** What each edge is, beside its usage. A table of ids may hold an edge several times until it merges, all alike. */
 const withEnds = (usage: string) => `(${usage}) AS usage ANY LEFT JOIN edge ON edge.edge = usage.edge`
 
-/** The window's whole days by the day, and the hours before and behind them. */
-const EDGE_USAGE = `
+/** The window's whole days by the day, and the hours before and behind them; of all edges, or of those that `which` says. */
+const edgeUsageOf = (which = '') => `
   SELECT edge, ${SUMS}, groupBitOr(active) AS active FROM (
     SELECT edge, ${SIGNED}, ${part("toDateTime(day, 'UTC')", 'if({part_s:UInt32} = 3600, hours, 1)')} AS active
-    FROM edge_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date}
+    FROM edge_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date} ${which}
     UNION ALL
     SELECT edge, ${SIGNED}, ${part('hour')} AS active FROM edge_usage_hour
-    WHERE hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+    WHERE (hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')}) ${which}
     UNION ALL
-    SELECT *, 0 AS active FROM (${TAKEN_EDGES})
+    SELECT *, 0 AS active FROM (${TAKEN_EDGES} ${which})
   ) AS r GROUP BY edge HAVING requests > 0 OR denied > 0`
 
 /** Of edges of which only some hours count, those. */
@@ -138,7 +146,7 @@ const keptOnly = (isPartial: boolean, edge: string, hour: string) =>
 const OPERATION_HOURS = `
   (SELECT edge, hour, method, shape, path_flags, toInt64(not_found) AS not_found, ${SIGNED} FROM operation_usage WHERE ${within('hour')}
    UNION ALL
-   ${TAKEN_OPERATIONS}) AS r`
+   ${takenOperations()}) AS r`
 
 const operationUsage = (isPartial: boolean) => `
   SELECT edge, method, shape, path_flags, uniqExact(toDate(hour)) AS days, sum(r.not_found) AS not_found, ${SUMS}, 0 AS active FROM ${OPERATION_HOURS}
@@ -149,13 +157,36 @@ const operationUsage = (isPartial: boolean) => `
 export async function edgeRows(client: ClickHouseClient, window: Window): Promise<UsageRow[]> {
   return await query<UsageRow>(
     client,
-    `SELECT ${ENDS}, ${UNJOINED}, '' AS unpaired, ${SUMMED} FROM ${withEnds(EDGE_USAGE)}
+    `SELECT ${ENDS}, ${UNJOINED}, '' AS unpaired, ${SUMMED} FROM ${withEnds(edgeUsageOf())}
      UNION ALL
      SELECT ${JOINED_ENDS}, '' AS unpaired, ${SUMMED} FROM ${withEnds(joinedEdges(`${SUMS}, groupBitOr(${part('r.hour')}) AS active`))}
      UNION ALL
      SELECT ${SPAN_ENDS}, unpaired, ${SPAN_SUMS} FROM span_call AS c FINAL WHERE ${within('minute')}
      GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol HAVING requests > 0`,
     { ...bounds(window), ...wholeDays(window) },
+  )
+}
+
+/** The usage of an edge, without what it is. */
+export type EdgeUsage = Pick<UsageRow, 'edge' | 'requests' | 'denied' | 'first_seen' | 'last_seen' | 'mark' | 'active'>
+
+/** The same as `edgeRows`, without what each edge is, in columns and in the order of edges; of all edges, or of some. */
+export async function edgeUsage(client: ClickHouseClient, window: Window, edges?: readonly string[]) {
+  const asked = '(SELECT toFixedString(unhex(arrayJoin({edges:Array(String)})), 16))'
+  const some = edges ? `AND edge IN ${asked}` : ''
+  return await queryColumns<EdgeUsage>(
+    client,
+    `SELECT lower(hex(id)) AS edge, ${SUMMED}, mark, active FROM (
+       SELECT edge AS id, requests, denied, first_seen, last_seen, mark, active FROM (${edgeUsageOf(some)})
+       UNION ALL
+       SELECT joined_edge AS id, requests, denied, first_seen, last_seen, mark, active
+       FROM (${joinedUsage(`${SUMS}, groupBitOr(${part('r.hour')}) AS active`, edges ? `joined_edge IN ${asked}` : 'true')})
+       UNION ALL
+       SELECT edge AS id, sum(c.requests) AS requests, 0 AS denied, min(c.first_seen) AS first_seen, max(c.last_seen) AS last_seen, 0 AS mark,
+         groupBitOr(${part('toStartOfHour(minute)')}) AS active
+       FROM (SELECT *, edge FROM span_call FINAL WHERE ${within('minute')} ${some}) AS c GROUP BY edge HAVING requests > 0)
+     ORDER BY id`,
+    { ...bounds(window), ...wholeDays(window), ...(edges ? { edges: [...edges] } : {}) },
   )
 }
 
@@ -220,7 +251,7 @@ export async function storedWindow(client: ClickHouseClient): Promise<Window | u
 /** As `2026-11-22 10:00:00`: of seconds since 1970 the engine reads no fewer than five digits, and an empty store's window begins with 0. */
 const text = (time: string | number) => new Date(time).toISOString().slice(0, 19).replace('T', ' ')
 
-function bounds(window: Window): { since: string; until: string; part_s: number } {
+export function bounds(window: Window): { since: string; until: string; part_s: number } {
   const seconds = (Date.parse(window.until) - Date.parse(window.since)) / 1000
   const part_s = seconds <= PARTS_MAX * HOUR_S ? HOUR_S : Math.ceil(seconds / PARTS_MAX)
   return { since: text(window.since), until: text(window.until), part_s }

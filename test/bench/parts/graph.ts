@@ -1,4 +1,4 @@
-import { edgeRows } from '../../../services/store/queries/rollups.ts'
+import { createBooks } from '../../../services/analyzer/graph/book.ts'
 import { type Figure, format, type Part } from '../bench.ts'
 import { measureGraph } from '../graph.ts'
 import { EDGES } from '../lines.ts'
@@ -10,9 +10,10 @@ export const graph: Part = {
     const figures: Figure[] = []
     const times: number[] = []
     for (const requests of quick ? [100_000, 1_000_000] : [1_000_000, 10_000_000]) {
-      const found = await withStore(
-        async (store) => await measureGraph(store, requests, (window) => edgeRows(store.reads, window)),
-      )
+      const found = await withStore(async (store) => {
+        const books = createBooks(store)
+        return await measureGraph(store, requests, async (window) => (await books.read(window)).rows)
+      })
       if (found.edges !== EDGES) throw new Error(`${found.edges} edges instead of ${EDGES}`)
       times.push(found.milliseconds)
       console.log(

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createNames } from '../../../services/analyzer/graph/calls.ts'
 import { buildGraph } from '../../../services/analyzer/graph/graph.ts'
 import { observe } from '../../../services/analyzer/graph/observed.ts'
 import type { Graph, GraphEdge } from '../../../services/model/graph.ts'
@@ -60,6 +61,18 @@ describe.skipIf(!isSetUp && !required('CINCH_REQUIRE_LAB'))('the mesh in five wa
     expect(graph.unattributed).toEqual([])
   })
 
+  test('around each node is what the whole graph has there, whoever told of it', async () => {
+    const { nodes, edges } = await ways.cinch.edges({})
+    const view = { limit: 150, by: 'namespace' as const, expand: new Set<string>(), depth: 1, hide: [] }
+    const whole = await ways.cinch.screen({}, view)
+    expect(countsOf(whole.edges)).toEqual(countsOf(edges))
+    for (const { id } of nodes) {
+      const around = await ways.cinch.screen({}, { ...view, focus: id })
+      const told = edges.filter(({ source, destination }) => source === id || destination === id)
+      expect(countsOf(around.edges), id).toEqual(countsOf(told))
+    }
+  })
+
   test('is one graph of operations', async () => {
     const graph = await ways.cinch.graph({})
     const told = graph.edges.filter(({ protocol }) => protocol !== 'tcp').flatMap(operationsOf)
@@ -111,7 +124,9 @@ describe.skipIf(!isSetUp && !required('CINCH_REQUIRE_LAB'))('the mesh in five wa
       source_format === way.source_format && (sender === '' || sender.startsWith(way.sender))
     const rows = (await edgeRows(ways.store.reads, window)).filter(inWay)
     const inventory = await readInventory(ways.store.reads)
-    const observed = await observe(rows, inventory, (edges) => edgeHours(ways.store.reads, window, edges))
+    const observed = await observe(rows, createNames(rows, inventory), (edges) =>
+      edgeHours(ways.store.reads, window, edges),
+    )
     return buildGraph(window, observed.operations((await operationRows(ways.store.reads, window)).filter(inWay)))
   }
 

@@ -71,7 +71,7 @@ function podsOf(object: Fields, cluster: string): Pod[] {
     kind,
     serviceAccount: text(spec['serviceAccountName']) || text(spec['serviceAccount']) || 'default',
     labels: labels(fields(template['metadata'])['labels']),
-    owner: ownerOf(metadata),
+    ...statedOf(metadata),
   }
   return [{ workload, ports: new Map(ports) }]
 }
@@ -115,7 +115,12 @@ function labels(value: unknown): Record<string, string> {
   return Object.fromEntries(Object.entries(fields(value)).map(([key, label]) => [key, text(label)]))
 }
 
-function ownerOf(metadata: Fields): string {
+/** What labels and annotations state of a workload; a label wins over an annotation of the same name. */
+function statedOf(metadata: Fields): { owner: string; sensitivity: string; category: string } {
   const all = { ...labels(metadata['annotations']), ...labels(metadata['labels']) }
-  return all['owner'] ?? all['team'] ?? all['app.kubernetes.io/managed-by'] ?? ''
+  return {
+    owner: all['owner'] ?? all['team'] ?? all['app.kubernetes.io/managed-by'] ?? '',
+    sensitivity: all['sensitivity'] ?? all['data-classification'] ?? '',
+    category: all['category'] ?? all['ownership'] ?? '',
+  }
 }

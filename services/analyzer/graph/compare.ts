@@ -1,0 +1,193 @@
+import type { Change, Comparison, EdgeChange, GroupChange } from '../../model/comparison.ts'
+import { EVIDENCE } from '../../model/evidence.ts'
+import type { GraphEdge } from '../../model/graph.ts'
+import { everSeen } from '../../store/queries/compare.ts'
+import type { Window } from '../../store/queries/rollups.ts'
+import type { Store } from '../../store/store.ts'
+import { changedOperations } from './compare-operations.ts'
+import { foldCalls } from './graph.ts'
+import type { Observed, Pair } from './observed.ts'
+import { EDGES_MAX } from './places.ts'
+
+/** Requests an hour that grew or shrank so many times are a change, where there were enough of them to tell. */
+const RATE_FACTOR = 2
+const RATE_REQUESTS_MIN = 100
+/** Changed operations that are listed; the totals count all. */
+const OPERATIONS_MAX = 500
+
+/** A window with the calls in it. */
+export interface Side extends Observed {
+  window: Window
+}
+
+export type Totals = Record<Change, number>
+
+/** What a pair did in a window, over all of its ports. */
+type Sums = Pick<GraphEdge, 'source' | 'destination' | 'requests' | 'denied' | 'evidence' | 'mtls'>
+
+type Both = Omit<EdgeChange, 'change' | 'first_seen' | 'last_seen'>
+
+/**
+ * What a window has that another had not, and the other way round. Both are named alike, by what is known today. Rates are those of the
+ * reporter that counts; that an operation is there or not, any reporter may tell.
+ * @param groupOf the group that stands for a node
+ */
+export async function compare(
+  store: Store,
+  now: Side,
+  earlier: Side,
+  groupOf: (id: string) => string,
+): Promise<Comparison> {
+  const ends = [now.ends(), earlier.ends()]
+  const operations = await changedOperations(store, now.window, earlier.window, ends)
+  const changed = changedEdges(now, earlier)
+  const edges = changed.slice(0, EDGES_MAX)
+  const groups = changedGroups(changed, groupOf)
+  const shown = groups.slice(0, EDGES_MAX)
+  return {
+    window: now.window,
+    compared_with: earlier.window,
+    edges: await withPresence(store, edges, ends),
+    groups: shown,
+    operations: operations.changed.slice(0, OPERATIONS_MAX),
+    totals: {
+      edges: totalsOf(changed),
+      operations: totalsOf(operations.changed),
+      shown_edges: edges.length,
+      shown_operations: Math.min(operations.changed.length, OPERATIONS_MAX),
+      groups: groups.length,
+      shown_groups: shown.length,
+    },
+    is_partial: operations.isCut,
+  }
+}
+
+const CHANGES: readonly Change[] = ['new', 'gone', 'changed']
+
+/** What is in one window only first, and of that the most used. */
+export function mostFirst(
+  a: { change: Change; requests: number; requests_before: number } & Pair,
+  b: { change: Change; requests: number; requests_before: number } & Pair,
+): number {
+  const use = (row: typeof a) => Math.max(row.requests, row.requests_before)
+  return (
+    CHANGES.indexOf(a.change) - CHANGES.indexOf(b.change) ||
+    use(b) - use(a) ||
+    (a.source < b.source ? -1 : a.source > b.source ? 1 : 0) ||
+    (a.destination < b.destination ? -1 : 1)
+  )
+}
+
+function totalsOf(rows: readonly { change: Change }[]): Totals {
+  const totals = { new: 0, gone: 0, changed: 0 }
+  for (const { change } of rows) totals[change]++
+  return totals
+}
+
+function changedEdges(now: Side, earlier: Side): (Both & { change: Change })[] {
+  const hours = ({ window }: Side) => (Date.parse(window.until) - Date.parse(window.since)) / 3_600_000
+  const before = pairsOf(earlier)
+  const found: (Both & { change: Change })[] = []
+  const look = (sums: Sums | undefined, old: Sums | undefined) => {
+    const both = bothOf(sums, old, hours(now), hours(earlier))
+    const change = sums === undefined ? 'gone' : old === undefined ? 'new' : isChanged(both) ? 'changed' : undefined
+    if (change) found.push({ ...both, change })
+  }
+  for (const [source, callees] of pairsOf(now))
+    for (const [destination, sums] of callees) {
+      look(sums, before.get(source)?.get(destination))
+      before.get(source)?.delete(destination)
+    }
+  for (const callees of before.values()) for (const old of callees.values()) look(undefined, old)
+  return found.sort(mostFirst)
+}
+
+function bothOf(now: Sums | undefined, before: Sums | undefined, hours: number, hoursBefore: number): Both {
+  const { source = '', destination = '' } = now ?? before ?? {}
+  return {
+    source,
+    destination,
+    requests: now?.requests ?? 0,
+    requests_before: before?.requests ?? 0,
+    denied: now?.denied ?? 0,
+    denied_before: before?.denied ?? 0,
+    rate: (now?.requests ?? 0) / hours,
+    rate_before: (before?.requests ?? 0) / hoursBefore,
+    evidence: now?.evidence ?? 'none',
+    evidence_before: before?.evidence ?? 'none',
+    mtls: now?.mtls ?? 'unknown',
+    mtls_before: before?.mtls ?? 'unknown',
+  }
+}
+
+function isChanged(both: Both): boolean {
+  const [low = 0, high = 0] = [both.rate, both.rate_before].sort((a, b) => a - b)
+  return (
+    both.evidence !== both.evidence_before ||
+    both.mtls !== both.mtls_before ||
+    both.denied > 0 !== both.denied_before > 0 ||
+    (Math.max(both.requests, both.requests_before) >= RATE_REQUESTS_MIN && high >= RATE_FACTOR * low)
+  )
+}
+
+function pairsOf({ window, calls, unattributed }: Side): Map<string, Map<string, Sums>> {
+  const pairs = new Map<string, Map<string, Sums>>()
+  for (const edge of foldCalls(window, { calls, unattributed }).edges) {
+    const callees = pairs.get(edge.source) ?? new Map<string, Sums>()
+    pairs.set(edge.source, callees)
+    const known = callees.get(edge.destination)
+    if (!known) callees.set(edge.destination, edge)
+    else {
+      known.requests += edge.requests
+      known.denied += edge.denied
+      if (EVIDENCE[edge.evidence] > EVIDENCE[known.evidence]) known.evidence = edge.evidence
+      if (edge.mtls === 'no' || known.mtls === 'unknown') known.mtls = edge.mtls
+    }
+  }
+  return pairs
+}
+
+/** Changes between groups, those with most of them first. */
+function changedGroups(
+  changed: readonly (Pair & { change: Change })[],
+  groupOf: (id: string) => string,
+): GroupChange[] {
+  const groups = new Map<string, GroupChange>()
+  for (const { source, destination, change } of changed) {
+    const [from, to] = [groupOf(source), groupOf(destination)]
+    const key = JSON.stringify([from, to])
+    const known = groups.get(key) ?? { source: from, destination: to, new: 0, gone: 0, changed: 0 }
+    known[change]++
+    groups.set(key, known)
+  }
+  const all = (group: GroupChange) => group.new + group.gone + group.changed
+  return [...groups.values()].sort(
+    (a, b) => all(b) - all(a) || (a.source + a.destination < b.source + b.destination ? -1 : 1),
+  )
+}
+
+async function withPresence(
+  store: Store,
+  edges: readonly (Both & { change: Change })[],
+  ends: readonly Map<string, Pair[]>[],
+): Promise<EdgeChange[]> {
+  const keyOf = ({ source, destination }: Pair) => JSON.stringify([source, destination])
+  const asked = new Set(edges.map(keyOf))
+  const pairs = new Map<string, Set<string>>()
+  for (const told of ends)
+    for (const [edge, some] of told)
+      for (const key of some.map(keyOf)) if (asked.has(key)) pairs.set(edge, (pairs.get(edge) ?? new Set()).add(key))
+  if (pairs.size === 0) return []
+  const ever = await everSeen(store.reads, [...pairs.keys()])
+  const seen = new Map<string, { first_seen: string; last_seen: string }>()
+  for (const [index, edge] of ever.edge.entries())
+    for (const key of pairs.get(edge) ?? []) {
+      const [first_seen = '', last_seen = ''] = [ever.first_seen[index], ever.last_seen[index]]
+      const known = seen.get(key) ?? { first_seen, last_seen }
+      seen.set(key, {
+        first_seen: [first_seen, known.first_seen].sort()[0] ?? '',
+        last_seen: [last_seen, known.last_seen].sort()[1] ?? '',
+      })
+    }
+  return edges.map((edge) => ({ ...edge, ...(seen.get(keyOf(edge)) ?? { first_seen: '', last_seen: '' }) }))
+}

@@ -1,0 +1,79 @@
+import { createBooks } from '../analyzer/graph/book.ts'
+import { compare } from '../analyzer/graph/compare.ts'
+import { buildGraph, foldCalls } from '../analyzer/graph/graph.ts'
+import { observe } from '../analyzer/graph/observed.ts'
+import { groupsOf, screenOf, type View } from '../analyzer/graph/screen.ts'
+import { withTemplates } from '../analyzer/graph/templates.ts'
+import { createStoredTemplates } from '../analyzer/templates/stored.ts'
+import type { Comparison } from '../model/comparison.ts'
+import { CinchError } from '../model/errors.ts'
+import type { Graph, GroupBy, Screen } from '../model/graph.ts'
+import { unnamedRequests } from '../store/queries/join-answers.ts'
+import { hasMetricEdges } from '../store/queries/metric-rollups.ts'
+import { edgeHours, operationRows, type Window } from '../store/queries/rollups.ts'
+import type { Store } from '../store/store.ts'
+import { withMetricEdges } from './completeness.ts'
+
+/** The graph and what is asked of it, of windows that are resolved. */
+export type Graphs = ReturnType<typeof createGraphs>
+
+/** @param edgesMax edges that are kept in memory */
+export function createGraphs(store: Store, edgesMax?: number) {
+  const books = createBooks(store, edgesMax)
+  const storedTemplates = createStoredTemplates(store)
+
+  /** The calls of a window, of all edges or of some; whose word counts is decided here for all that is asked of a graph. */
+  const observed = async (window: Window, some?: readonly string[]) => {
+    const [{ rows, ...book }, why] = await Promise.all([books.read(window, some), unnamedRequests(store.reads, window)])
+    return { ...book, ...(await observe(rows, book.names, (edges) => edgeHours(store.reads, window, edges), why)) }
+  }
+  const operations = async (window: Window) => {
+    const { names, inventory, partial, operations: of } = await observed(window)
+    return { names, inventory, calls: of(await operationRows(store.reads, window, partial)) }
+  }
+  // What people and policies are told; replay decides on what was observed.
+  const templated = async (window: Window) => {
+    const { calls, ...found } = await operations(window)
+    const templates = await storedTemplates(calls.calls.map(({ destination }) => destination.id))
+    return { ...found, calls: { ...calls, calls: withTemplates(calls.calls, templates) } }
+  }
+  return {
+    operations,
+    templated,
+    graph: async (window: Window): Promise<Graph> => {
+      const { names, calls } = await templated(window)
+      return await withMetricEdges(store, buildGraph(window, calls), names.parties)
+    },
+    edges: async (window: Window): Promise<Graph> => {
+      const { names, ...calls } = await observed(window)
+      return await withMetricEdges(store, buildGraph(window, calls), names.parties)
+    },
+    screen: async (window: Window, view: View): Promise<Screen> => {
+      const isCounted = await hasMetricEdges(store.reads, window)
+      const isPart = view.focus !== undefined && !isCounted
+      const { names, inventory, ...calls } = await observed(
+        window,
+        isPart ? await books.around(view.focus ?? '', view.depth) : undefined,
+      )
+      const told = foldCalls(window, calls)
+      const graph = isCounted ? await withMetricEdges(store, told, names.parties) : told
+      if (
+        view.focus !== undefined &&
+        !calls.atlas.nodes.has(view.focus) &&
+        !graph.nodes.some(({ id }) => id === view.focus)
+      )
+        throw new CinchError('not_found', `there is no node '${view.focus}'`, 'see cinch graph for the ids of nodes')
+      return screenOf(graph, view, inventory, calls.atlas.nodes)
+    },
+    compare: async (window: Window, earlier: Window, by: GroupBy): Promise<Comparison> => {
+      const before = { window: earlier, ...(await observed(earlier)) }
+      const now = { window, ...(await observed(window)) }
+      const groupOf = groupsOf(now.inventory, by)
+      const { nodes } = now.atlas
+      return await compare(store, now, before, (id) => {
+        const node = nodes.get(id)
+        return node ? groupOf(node) : id
+      })
+    },
+  }
+}
