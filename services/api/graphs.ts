@@ -1,13 +1,14 @@
 import { createBooks } from '../analyzer/graph/book.ts'
 import { compare } from '../analyzer/graph/compare.ts'
 import { buildGraph, foldCalls } from '../analyzer/graph/graph.ts'
-import { observe } from '../analyzer/graph/observed.ts'
+import { observe as observeRows } from '../analyzer/graph/observed.ts'
 import { groupsOf, screenOf, type View } from '../analyzer/graph/screen.ts'
 import { withTemplates } from '../analyzer/graph/templates.ts'
 import { createStoredTemplates } from '../analyzer/templates/stored.ts'
 import type { Comparison } from '../model/comparison.ts'
 import { CinchError } from '../model/errors.ts'
 import type { Graph, GroupBy, Screen } from '../model/graph.ts'
+import { oneSidedOperations } from '../store/queries/compare.ts'
 import { unnamedRequests } from '../store/queries/join-answers.ts'
 import { hasMetricEdges } from '../store/queries/metric-rollups.ts'
 import { edgeHours, operationRows, type Window } from '../store/queries/rollups.ts'
@@ -22,11 +23,17 @@ export function createGraphs(store: Store, edgesMax?: number) {
   const books = createBooks(store, edgesMax)
   const storedTemplates = createStoredTemplates(store)
 
-  /** The calls of a window, of all edges or of some; whose word counts is decided here for all that is asked of a graph. */
-  const observed = async (window: Window, some?: readonly string[]) => {
-    const [{ rows, ...book }, why] = await Promise.all([books.read(window, some), unnamedRequests(store.reads, window)])
-    return { ...book, ...(await observe(rows, book.names, (edges) => edgeHours(store.reads, window, edges), why)) }
+  const read = async (window: Window, some?: readonly string[]) => {
+    const [book, why] = await Promise.all([books.read(window, some), unnamedRequests(store.reads, window)])
+    return { window, book, why }
   }
+  /** The calls of a window; whose word counts is decided here for all that is asked of a graph. */
+  const observe = async ({ window, book: { rows, ...book }, why }: Awaited<ReturnType<typeof read>>) => ({
+    ...book,
+    ...(await observeRows(rows, book.names, (edges) => edgeHours(store.reads, window, edges), why)),
+  })
+  /** The same of all edges, or of some. */
+  const observed = async (window: Window, some?: readonly string[]) => await observe(await read(window, some))
   const operations = async (window: Window) => {
     const { names, inventory, partial, operations: of } = await observed(window)
     return { names, inventory, calls: of(await operationRows(store.reads, window, partial)) }
@@ -66,11 +73,15 @@ export function createGraphs(store: Store, edgesMax?: number) {
       return screenOf(graph, view, inventory, calls.atlas.nodes)
     },
     compare: async (window: Window, earlier: Window, by: GroupBy): Promise<Comparison> => {
-      const before = { window: earlier, ...(await observed(earlier)) }
-      const now = { window, ...(await observed(window)) }
+      const [told, toldBefore] = [await read(window), await read(earlier)]
+      // The engine looks for them while it is decided here whose word counts.
+      const candidates = oneSidedOperations(store.reads, window, earlier)
+      candidates.catch(() => {})
+      const now = { window, ...(await observe(told)) }
+      const before = { window: earlier, ...(await observe(toldBefore)) }
       const groupOf = groupsOf(now.inventory, by)
       const { nodes } = now.atlas
-      return await compare(store, now, before, (id) => {
+      return await compare(store, now, before, candidates, (id) => {
         const node = nodes.get(id)
         return node ? groupOf(node) : id
       })

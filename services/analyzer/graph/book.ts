@@ -1,3 +1,4 @@
+import type { GraphNode } from '../../model/graph.ts'
 import type { Inventory } from '../../model/inventory.ts'
 import { readInventory } from '../../store/queries/inventory.ts'
 import {
@@ -66,9 +67,10 @@ export function createBooks(store: Store, edgesMax = BOOK_EDGES_MAX): Books {
     const told = isGrown ? wordsOf(edges.values()) : words
     if (!book || declared !== state.declared || told !== words) {
       const inventory = book && declared === state.declared ? book.inventory : await readInventory(store.reads)
-      const names = createNames([...edges.values()], inventory)
+      for (const edge of edges.values()) edge.ends = undefined
+      const names = remembering(createNames([...edges.values()], inventory))
       for (const edge of edges.values()) edge.ends = names.endsOf(edge)
-      book = { names: remembering(names), inventory, edges, atlas: createAtlas(remembering(names), edges) }
+      book = { names, inventory, edges, atlas: createAtlas(names, edges) }
       declared = state.declared
       words = told
       read = edges.size
@@ -197,7 +199,36 @@ function wordsOf(edges: Iterable<UsageRow>): number {
 type NamedRow = UsageRow & { ends?: EndNames | undefined }
 
 function remembering(names: Names): Names {
-  return { ...names, endsOf: (row: NamedRow) => row.ends ?? names.endsOf(row) }
+  const share = createShares()
+  return { ...names, endsOf: (row: NamedRow) => row.ends ?? share(names.endsOf(row)) }
+}
+
+/** Nodes and keys that are alike are one in memory: two nodes an edge are half a kilobyte, and what is one is quicker to look up. */
+function createShares(): (ends: EndNames) => EndNames {
+  const texts = new Map<string, string>()
+  const nodes = new Map<string, GraphNode>()
+  const text = (value: string) => {
+    const known = texts.get(value)
+    if (known === undefined) texts.set(value, value)
+    return known ?? value
+  }
+  const shared = (node: GraphNode) => {
+    const key = JSON.stringify(node)
+    const known = nodes.get(key)
+    if (known) return known
+    const own = { ...node, id: text(node.id) }
+    nodes.set(key, own)
+    return own
+  }
+  return ({ source, destination, gateway, caller, callee, behind, pair }) => ({
+    source: source && shared(source),
+    destination: shared(destination),
+    gateway: gateway && shared(gateway),
+    caller: text(caller),
+    callee: text(callee),
+    behind: text(behind),
+    pair: text(pair),
+  })
 }
 
 type EdgeColumns = { [Column in keyof EdgeEnds]: EdgeEnds[Column][] }

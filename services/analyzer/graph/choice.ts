@@ -110,6 +110,7 @@ const isAddress = (key: string) => key.startsWith('address:')
 function strongest(group: Told[], overlaps: Overlaps): View[] {
   const best = group.reduce((a, b) => (strengthOf(b) > strengthOf(a) ? b : a))
   const reporters = group.filter(({ row }) => row.reporter === best.row.reporter)
+  if (reporters.length === 1) return [viewOf(['', reporters])]
   const views = [...Map.groupBy(reporters, channelOf)].map(viewOf)
   if (views.length === 1) return views
   const kept: View[] = []

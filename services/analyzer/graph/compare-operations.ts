@@ -1,10 +1,5 @@
 import type { OperationChange } from '../../model/comparison.ts'
-import {
-  CHANGED_OPERATIONS_MAX,
-  type OperationPresence,
-  oneSidedOperations,
-  operationsOf,
-} from '../../store/queries/compare.ts'
+import { CHANGED_OPERATIONS_MAX, type OperationPresence, operationsOf } from '../../store/queries/compare.ts'
 import type { Window } from '../../store/queries/rollups.ts'
 import type { Store } from '../../store/store.ts'
 import { mostFirst } from './compare.ts'
@@ -13,11 +8,12 @@ import type { Pair } from './observed.ts'
 /** Edges of one statement, which binds their ids and the paths that are asked of them. */
 const EDGES_AT_ONCE = 1_000
 
-type Columns = { [Column in keyof OperationPresence]: OperationPresence[Column][] }
+export type OperationColumns = { [Column in keyof OperationPresence]: OperationPresence[Column][] }
 
 /**
  * Operations that one of two windows has and the other has not, whoever told of them: presence, apart from rates. An operation that one
  * edge of a pair lacks may be on another, told by another reporter or on another port; where that is not known yet, it is asked.
+ * @param candidates operations that an edge has in one of the windows only
  * @param ends of whom each edge told, in both windows
  */
 export async function changedOperations(
@@ -25,10 +21,10 @@ export async function changedOperations(
   window: Window,
   earlier: Window,
   ends: readonly Map<string, Pair[]>[],
+  candidates: OperationColumns,
 ): Promise<{ changed: OperationChange[]; isCut: boolean }> {
   const pairs = pairsOfEdges(ends)
   const edgesOf = edgesOfPairs(pairs)
-  const candidates = await oneSidedOperations(store.reads, window, earlier)
   const sums = new Map<string, OperationChange>()
   const added = new Set<string>()
   add(sums, added, candidates, pairs)
@@ -72,13 +68,14 @@ function edgesOfPairs(pairs: ReadonlyMap<string, Pair[]>): Map<string, string[]>
   return edges
 }
 
-const operationOf = (columns: Columns, index: number) => JSON.stringify([columns.method[index], columns.path[index]])
+const operationOf = (columns: OperationColumns, index: number) =>
+  JSON.stringify([columns.method[index], columns.path[index]])
 
 /** Adds each edge's operations once; with `isKnownOnly` to those that are there. */
 function add(
   sums: Map<string, OperationChange>,
   added: Set<string>,
-  columns: Columns,
+  columns: OperationColumns,
   pairs: ReadonlyMap<string, Pair[]>,
   isKnownOnly = false,
 ): void {
@@ -104,7 +101,7 @@ function add(
 
 /** Other edges of the same pairs that did not tell of an operation, and the paths that are asked of each. */
 function missing(
-  candidates: Columns,
+  candidates: OperationColumns,
   pairs: ReadonlyMap<string, Pair[]>,
   edgesOf: ReadonlyMap<string, string[]>,
   added: ReadonlySet<string>,

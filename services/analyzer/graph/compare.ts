@@ -4,7 +4,7 @@ import type { GraphEdge } from '../../model/graph.ts'
 import { everSeen } from '../../store/queries/compare.ts'
 import type { Window } from '../../store/queries/rollups.ts'
 import type { Store } from '../../store/store.ts'
-import { changedOperations } from './compare-operations.ts'
+import { changedOperations, type OperationColumns } from './compare-operations.ts'
 import { foldCalls } from './graph.ts'
 import type { Observed, Pair } from './observed.ts'
 import { EDGES_MAX } from './places.ts'
@@ -30,17 +30,19 @@ type Both = Omit<EdgeChange, 'change' | 'first_seen' | 'last_seen'>
 /**
  * What a window has that another had not, and the other way round. Both are named alike, by what is known today. Rates are those of the
  * reporter that counts; that an operation is there or not, any reporter may tell.
+ * @param candidates operations that an edge has in one of the windows only
  * @param groupOf the group that stands for a node
  */
 export async function compare(
   store: Store,
   now: Side,
   earlier: Side,
+  candidates: Promise<OperationColumns>,
   groupOf: (id: string) => string,
 ): Promise<Comparison> {
   const ends = [now.ends(), earlier.ends()]
-  const operations = await changedOperations(store, now.window, earlier.window, ends)
   const changed = changedEdges(now, earlier)
+  const operations = await changedOperations(store, now.window, earlier.window, ends, await candidates)
   const edges = changed.slice(0, EDGES_MAX)
   const groups = changedGroups(changed, groupOf)
   const shown = groups.slice(0, EDGES_MAX)

@@ -64,18 +64,10 @@ export function screenOf(graph: Graph, total: { nodes: number; edges: number }, 
 function usage(graph: Graph): Map<string, number> {
   const use = new Map<string, number>()
   const add = (id: string, count: number) => use.set(id, (use.get(id) ?? 0) + count)
-  let from = ''
-  let sent = 0
-  for (const edge of graph.edges) {
-    if (edge.source !== from) {
-      add(from, sent)
-      from = edge.source
-      sent = 0
-    }
-    sent += edge.requests + edge.denied
-    add(edge.destination, edge.requests + edge.denied)
+  for (const { source, destination, requests, denied } of graph.edges) {
+    add(source, requests + denied)
+    add(destination, requests + denied)
   }
-  add(from, sent)
   for (const entry of graph.unattributed) add(entry.destination, entry.requests)
   return use
 }
@@ -97,11 +89,8 @@ const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 function foldEdges(edges: readonly GraphEdge[], placeOf: (id: string) => string): GraphEdge[] {
   const exact: GraphEdge[] = []
   const folded = new Map<string, Map<string, GraphEdge>>()
-  let [from, source] = ['', placeOf('')]
   for (const edge of edges) {
-    // A caller's edges mostly follow each other.
-    if (edge.source !== from) [from, source] = [edge.source, placeOf(edge.source)]
-    const destination = placeOf(edge.destination)
+    const [source, destination] = [placeOf(edge.source), placeOf(edge.destination)]
     if (source === edge.source && destination === edge.destination) exact.push(edge)
     else if (source !== destination) {
       const from = folded.get(source) ?? new Map<string, GraphEdge>()
