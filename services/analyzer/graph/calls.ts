@@ -153,13 +153,16 @@ export function callsOf<Row extends UsageRow>(hops: readonly Hop<Row>[], why: re
   const unattributed = new Map<string, Unattributed>()
   const calls: Call<Row>[] = []
   const reasonsOf = createReasons(why)
-  for (const { row, source, destination } of hops) {
+  for (const hop of hops) {
+    const { row, destination } = hop
     const unnamed = row.source_evidence === 'none' && row.unpaired === '' ? reasonsOf(row) : undefined
-    if (source) calls.push({ row, source, destination, ...(unnamed && unnamed.size > 0 && { unnamed }) })
+    if (isNamed(hop)) calls.push(unnamed && unnamed.size > 0 ? { ...hop, unnamed } : hop)
     else count(unattributed, destination.id, row, unnamed)
   }
   return { calls, unattributed: [...unattributed.values()] }
 }
+
+const isNamed = <Row extends EdgeRow>(hop: Hop<Row>): hop is Hop<Row> & Call<Row> => hop.source !== undefined
 
 /** Gives each row as many of its edge's reasons as it has requests: an edge's operations are rows of their own. */
 function createReasons(why: readonly UnnamedRow[]): (row: UsageRow) => Why {

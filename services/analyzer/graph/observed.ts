@@ -64,10 +64,12 @@ function endsOf(hops: readonly Told[], kept: readonly Told[], groupOf: (pair: st
     counts.set(groupOf(hop.pair), pair)
     told(hop, pair)
   }
-  const own = new Set(kept.map(keyOf))
+  const own = new Set(kept.filter(({ isBehind }) => !isBehind).map(({ row }) => row.edge))
+  const ownBehind = new Set(kept.filter(({ isBehind }) => isBehind).map(({ row }) => row.edge))
   for (const hop of hops) {
+    if ((hop.isBehind ? ownBehind : own).has(hop.row.edge)) continue
     const pair = counts.get(groupOf(hop.pair))
-    if (pair && !own.has(keyOf(hop))) told(hop, pair)
+    if (pair) told(hop, pair)
   }
   return ends
 }
