@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
 import type { ClickHouseClient } from '@clickhouse/client'
-import { batchCounts, type Counts } from '../store/queries/batches.ts'
+import { batchCounts, type Counts, plus } from '../store/queries/batches.ts'
 import { type FilePosition, recordPositions } from '../store/queries/files.ts'
 import { type MessageReject, rejectChunk, rejectMessages } from '../store/queries/rejects.ts'
-import { recordRequests, type StoredRequest, storedRequests } from '../store/queries/requests.ts'
+import { recordRequests, storedRequests } from '../store/queries/requests.ts'
 import { openSpool, type Spool, type SpoolEntry } from '../store/spool.ts'
 import { run, type Store } from '../store/store.ts'
+import { type Division, divide, type Inserted, insertDivision, type Share } from './gather/division.ts'
 import { type Outcome, outcomesOf, type Part } from './gather/parts.ts'
 import { REMEMBERED_S } from './gather/requests.ts'
 import { halves } from './input/protobuf.ts'
@@ -39,6 +41,8 @@ export interface Note {
   parts?: Part[]
   /** Messages that came with it and are no telemetry: recorded with it. The chunk may then have no bytes. */
   rejects?: MessageReject[]
+  /** Token of the chunk that was divided into this one and others. While that is there, this one was not begun. */
+  of?: string
 }
 
 /** Commits chunks: spool, insert, record, forget. */
@@ -64,8 +68,11 @@ export interface Committer {
   finish(entry: SpoolEntry<Note>): Promise<Outcome[]>
   /** Chunks of gathered requests that earlier processes left, and that `recover` could not insert. */
   unfinished(): SpoolEntry<Note>[]
-  /** Positions that those chunks reach which `recover` could not insert: they stay in the spool, and are not to be read again. */
-  held(): FilePosition[]
+  /**
+   * Positions that those chunks reach which `recover` could not insert: they stay in the spool, and are not to be read again.
+   * Positions of files are known by source and cluster only; names of topics say all.
+   */
+  held(of?: { source: string; cluster: string }): FilePosition[]
   /** Inserts what earlier processes left in the spool. What still fails stays there, and stops nothing else. */
   recover(): Promise<Recovery>
 }
@@ -80,13 +87,22 @@ export function createCommitter(store: Store, observe: Observer = SILENT): Commi
   const spool: Spool<Note> = openSpool(join(store.dataDir, 'spool'), store.location.kind === 'chdb')
   const lanes = createLanes(store.ingest)
   const insertEntry = (client: ClickHouseClient, entry: SpoolEntry<Note>) =>
-    observed(observe, entry, () => insertChunk({ store, spool, client }, entry))
+    observed(observe, entry, () => insertChunk({ store, spool, client, divisions }, entry))
+  const divisions = new WeakMap<SpoolEntry<Note>, Division>()
+  /** Chunks that stay in the spool, by their tokens: whoever commits one again means that entry, and leaves no second one. */
+  const failed = new Map<string, SpoolEntry<Note>>()
   const unfinished: SpoolEntry<Note>[] = []
-  const held: FilePosition[] = []
+  const held: Note[] = []
   return {
-    commit: (chunk, note, sync) => {
-      const entry = spool.add(chunk, note, sync)
-      return lanes((client) => insertEntry(client, entry))
+    commit: async (chunk, note, sync) => {
+      const entry = failed.get(note.token) ?? spool.add(chunk, note, sync)
+      failed.delete(note.token)
+      try {
+        return await lanes((client) => insertEntry(client, entry))
+      } catch (error) {
+        failed.set(note.token, entry)
+        throw error
+      }
     },
     spool: async (pieces, note, sync) => {
       const entry = await spool.put(pieces, note, sync)
@@ -95,16 +111,25 @@ export function createCommitter(store: Store, observe: Observer = SILENT): Commi
     stage: (pieces, note) => spool.put(pieces, note, true),
     finish: async (entry) => (await lanes((client) => insertEntry(client, entry))).outcomes,
     unfinished: () => unfinished,
-    held: () => held,
+    held: (of) =>
+      held
+        .filter(({ source, origin }) => !of || (source === of.source && origin.cluster === of.cluster))
+        .flatMap(positionsOf),
     recover: async () => {
       const recovery: Recovery = { inserted: 0, failed: [] }
-      for (const entry of spool.pending()) {
+      const pending = spool.pending()
+      const whole = new Set(pending.map(({ note }) => note.token))
+      for (const entry of pending) {
+        if (entry.note.of !== undefined && whole.has(entry.note.of)) {
+          await entry.done()
+          continue
+        }
         await lanes((client) => insertEntry(client, entry)).then(
           () => recovery.inserted++,
           (error: unknown) => {
             recovery.failed.push(error instanceof Error ? error.message : String(error))
             if (entry.note.parts) unfinished.push(entry)
-            held.push(...(entry.note.positions ?? []))
+            held.push(entry.note)
           },
         )
       }
@@ -117,20 +142,20 @@ interface Context {
   store: Store
   spool: Spool<Note>
   client: ClickHouseClient
+  /** What became of chunks that were divided, for whoever tries them again. */
+  divisions: WeakMap<SpoolEntry<Note>, Division>
 }
+
+const positionsOf = ({ position, positions = [] }: Note) => (position ? [position, ...positions] : positions)
 
 const batchOf = (token: string) => token.split('#')[0] ?? token
-
-/** What a chunk came to, and each of its parts. */
-interface Inserted extends Counts {
-  outcomes: Outcome[]
-}
 
 async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<Inserted> {
   const { store, client } = context
   const { note } = entry
-  const elsewhere = await storedElsewhere(context, note.parts)
-  if (elsewhere.size > 0) return await insertRest(context, entry, elsewhere)
+  if (context.divisions.has(entry)) return await insertShares(context, entry)
+  const known = await storedElsewhere(context, note)
+  if (known.size > 0) return await insertShares(context, entry, restOf(note, known), known)
   const source = findSource(note.source)
   const { plain, wrapped } = statementsFor(source, note.framing, store.location.kind === 'chdb' ? 'file' : 'input')
   const batch = batchOf(note.token)
@@ -139,7 +164,7 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<I
     if (!note.rejects || entry.bytes > 0) await insert(context, entry, plain, note.token, batch)
   } catch (error) {
     if (note.framing !== 'protobuf' || !isMalformed(error)) throw error
-    if (note.parts && note.parts.length > 1) return await insertPartsApart(context, entry)
+    if (note.parts && note.parts.length > 1) return await insertShares(context, entry, halvesOf(note, note.parts))
     await insertHalves(context, entry, error)
     malformed = true
   }
@@ -166,69 +191,49 @@ async function insertChunk(context: Context, entry: SpoolEntry<Note>): Promise<I
 }
 
 /**
- * What is stored of these requests already. Asked where several processes write to a store: a sender that heard nothing from one of
- * them may repeat its request to another, which does not remember it.
+ * What became of those requests of a chunk that others stored. Asked where several processes write to a store: a sender that
+ * heard nothing from one of them may repeat its request to another, which does not remember it.
  */
-async function storedElsewhere({ store, client }: Context, parts: Part[] = []): Promise<Map<string, StoredRequest>> {
+async function storedElsewhere({ store, client }: Context, { parts = [], token }: Note): Promise<Map<string, Outcome>> {
   if (store.location.kind === 'chdb' || parts.length === 0) return new Map()
   const ids = parts.map(({ id }) => id)
   const found = await storedRequests(client, ids, REMEMBERED_S)
-  return new Map(found.map((request) => [request.id, request]))
+  if (found.length === 0) return new Map()
+  // It is there as it is, and only the answer was lost: under another token the rest of it would count again.
+  if (found.length < ids.length && isCounted(await batchCounts(client, batchOf(token)))) return new Map()
+  return new Map(
+    found.map(({ id, accepted, rejected }) => [id, { accepted, rejected, together: 1, repeated: true }] as const),
+  )
 }
 
-/** Inserts those of a chunk's requests that are not in the store, as a chunk of their own. */
-async function insertRest(
+const isCounted = ({ accepted, rejected }: Counts) => accepted + rejected > 0
+
+/** Those of a chunk's requests that are not known, as one share. */
+function restOf({ token, parts = [] }: Note, known: Map<string, Outcome>): Share[] {
+  const rest = parts.filter(({ id }) => !known.has(id))
+  const which = createHash('sha256').update(JSON.stringify(rest.map(({ id }) => id)))
+  return rest.length === 0 ? [] : [{ parts: rest, token: `${token}.${which.digest('hex').slice(0, 32)}` }]
+}
+
+/** A request that is no valid OTLP fails the insert of all that were gathered with it: halves are tried until it stands alone. */
+function halvesOf({ token }: Note, parts: Part[]): Share[] {
+  const middle = Math.ceil(parts.length / 2)
+  return [parts.slice(0, middle), parts.slice(middle)].map((half, index) => ({
+    parts: half,
+    token: `${token}.${index}`,
+  }))
+}
+
+/** Inserts what is left of a chunk that is divided, now or before. */
+async function insertShares(
   context: Context,
   entry: SpoolEntry<Note>,
-  known: Map<string, StoredRequest>,
+  shares: Share[] = [],
+  known?: Map<string, Outcome>,
 ): Promise<Inserted> {
-  const { parts = [], ...note } = entry.note
-  const bytes = await readFile(entry.path)
-  const pieces: Buffer[] = []
-  let at = 0
-  for (const part of parts) {
-    if (!known.has(part.id)) pieces.push(bytes.subarray(at, at + part.bytes))
-    at += part.bytes
-  }
-  const rest = parts.filter(({ id }) => !known.has(id))
-  let added: Inserted = { accepted: 0, rejected: 0, outcomes: [] }
-  if (rest.length > 0) {
-    const which = createHash('sha256').update(JSON.stringify(rest.map(({ id }) => id)))
-    const token = `${note.token}.${which.digest('hex').slice(0, 32)}`
-    const lines = note.lines === 0 ? 0 : rest.reduce((sum, { records }) => sum + (records ?? 1), 0)
-    const chunk = { ...note, token, lines, parts: rest }
-    added = await insertChunk(context, context.spool.add(Buffer.concat(pieces), chunk, false))
-  }
-  await entry.done()
-  const fresh = added.outcomes.values()
-  const outcomes = parts.map(({ id }): Outcome => {
-    const { accepted, rejected } = known.get(id) ?? { accepted: 0, rejected: 0 }
-    return known.has(id)
-      ? { accepted, rejected, together: 1, repeated: true }
-      : (fresh.next().value ?? { accepted, rejected, together: 1 })
-  })
-  return { ...added, outcomes }
-}
-
-/**
- * A request that is no valid OTLP fails the insert of all that were gathered with it: halves are tried until it stands alone.
- * They are chunks with batches of their own, so each is counted, recorded and, after a kill, repeated by itself.
- */
-async function insertPartsApart(context: Context, entry: SpoolEntry<Note>): Promise<Inserted> {
-  const { parts = [], ...note } = entry.note
-  const bytes = await readFile(entry.path)
-  const middle = Math.ceil(parts.length / 2)
-  const cut = parts.slice(0, middle).reduce((sum, part) => sum + part.bytes, 0)
-  const all: Inserted = { accepted: 0, rejected: 0, outcomes: [] }
-  for (const [index, half] of [parts.slice(0, middle), parts.slice(middle)].entries()) {
-    const piece = index === 0 ? bytes.subarray(0, cut) : bytes.subarray(cut)
-    const added = context.spool.add(piece, { ...note, token: `${note.token}.${index}`, parts: half }, false)
-    const inserted = await insertChunk(context, added)
-    Object.assign(all, plus(all, inserted))
-    all.outcomes.push(...inserted.outcomes)
-  }
-  await entry.done()
-  return all
+  const division = context.divisions.get(entry) ?? (await divide(context.spool, entry, shares, known))
+  context.divisions.set(entry, division)
+  return await insertDivision(division, (share) => insertChunk(context, share))
 }
 
 /** The messages of a chunk that are no telemetry, as a batch of their own. */
@@ -255,11 +260,6 @@ async function observed<Counted extends Counts>(
   return counts
 }
 
-const plus = (a: Counts, b: Counts): Counts => ({
-  accepted: a.accepted + b.accepted,
-  rejected: a.rejected + b.rejected,
-})
-
 async function insert(
   { store, client }: Context,
   entry: SpoolEntry<Note>,
@@ -273,7 +273,8 @@ async function insert(
     return
   }
   const answer = await client.exec({ query: statement, query_params: params, values: createReadStream(entry.path) })
-  answer.stream.resume()
+  // To its end: a connection that is cut before it is no success.
+  await finished(answer.stream.resume())
 }
 
 /** A message that is no valid OTLP fails its whole insert: halves are tried until it stands alone, and is rejected. */
@@ -294,7 +295,12 @@ async function insertHalves(context: Context, entry: SpoolEntry<Note>, error: un
   }
   for (const [index, part] of parts.entries()) {
     const { position: _, positions: __, parts: ___, rejects: ____, ...rest } = note
-    await insertChunk(context, context.spool.add(part, { ...rest, token: `${note.token}#${index}` }, false))
+    const half = context.spool.add(part, { ...rest, token: `${note.token}#${index}` }, false)
+    await insertChunk(context, half).catch(async (cause: unknown) => {
+      // Its chunk is there yet, and comes to the same halves.
+      await half.done()
+      throw cause
+    })
   }
 }
 

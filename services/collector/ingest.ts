@@ -72,7 +72,10 @@ async function ingestChunks(
   result: IngestResult,
   chunkBytes: number,
 ): Promise<void> {
-  const position = findPosition(input.beginning, await filePositions(store.reads, source.id, origin.cluster))
+  // What waits in the spool is not read again: other bounds, of a file that has grown, would make it other chunks.
+  const held = committer.held({ source: source.id, cluster: origin.cluster })
+  const stored = await filePositions(store.reads, source.id, origin.cluster)
+  const position = findPosition(input.beginning, [...stored, ...held])
   const framing = framingOf(source, input.beginning)
   const bytes =
     framing === 'protobuf' && startsAsCollectorFile(input.beginning)

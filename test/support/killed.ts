@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Runs a script in a process of its own, and kills it `delayMs` after it said `open`; without a delay it may end.
+ * Runs a script in a process of its own, and kills it so many milliseconds after it said `open`, or when a promise resolves;
+ * without either it may end.
  * @throws Error when it fails by itself
  */
 export async function runKilled(
   script: string,
   args: string[],
-  delayMs: number | undefined,
+  when: number | Promise<void> | undefined,
 ): Promise<{ killed: boolean; output: string }> {
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
@@ -25,9 +26,9 @@ export async function runKilled(
   const ended = new Promise<[number | null, string | null]>((resolve) =>
     child.once('exit', (code, signal) => resolve([code, signal])),
   )
-  if (delayMs !== undefined) {
+  if (when !== undefined) {
     await Promise.race([opened, ended])
-    await Promise.race([sleep(delayMs), ended])
+    await Promise.race([typeof when === 'number' ? sleep(when) : when, ended])
     child.kill('SIGKILL')
   }
   const [code, signal] = await ended

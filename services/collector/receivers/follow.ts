@@ -86,7 +86,8 @@ export async function follow(options: FollowOptions): Promise<Follower> {
 
 /** How far files are in the store, or in chunks that only wait in the spool for it. */
 async function positionsOf({ store, committer, source, origin }: FollowOptions): Promise<FilePosition[]> {
-  return [...(await filePositions(store.reads, source.id, origin.cluster)), ...committer.held()]
+  const { cluster } = origin
+  return [...(await filePositions(store.reads, source.id, cluster)), ...committer.held({ source: source.id, cluster })]
 }
 
 class Running {

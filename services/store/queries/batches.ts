@@ -7,6 +7,11 @@ export interface Counts {
   rejected: number
 }
 
+export const plus = (a: Counts, b: Counts): Counts => ({
+  accepted: a.accepted + b.accepted,
+  rejected: a.rejected + b.rejected,
+})
+
 /** The counts of a batch that was committed, now or earlier. */
 export async function batchCounts(client: ClickHouseClient, batch: string): Promise<Counts> {
   const [row] = await query<Counts>(

@@ -43,7 +43,8 @@ export interface TestKafka {
   close(): Promise<void>
 }
 
-export async function openTestKafka(): Promise<TestKafka> {
+/** @param idempotent what is sent again because its answer was lost stands on the topic once */
+export async function openTestKafka({ idempotent = false } = {}): Promise<TestKafka> {
   const dir = mkdtempSync(join(tmpdir(), 'cinch-kafka-'))
   const broker = await startKafka({ dir })
   const kafka = new Kafka({
@@ -52,7 +53,11 @@ export async function openTestKafka(): Promise<TestKafka> {
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 60 },
   })
   const admin = kafka.admin()
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, metadataMaxAge: 1_000 })
+  const producer = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    metadataMaxAge: 1_000,
+    ...(idempotent ? { idempotent, maxInFlightRequests: 1 } : {}),
+  })
   await Promise.all([admin.connect(), producer.connect()])
   return {
     dir,
