@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasPrometheus } from './collector/metrics/prometheus.ts'
 import { ENGINES, engineBinary } from './lab/engines/setup.ts'
+import { kafkaClassPath } from './lab/kafka/setup.ts'
 import { labBinary } from './lab/setup.ts'
 import { descriptions } from './openapi/setup.ts'
 
@@ -38,6 +39,12 @@ export const REQUIREMENTS: Requirement[] = [
     variable: 'CINCH_REQUIRE_LAB',
     how: 'npm run lab:setup; policies are enforced by a real Envoy in it',
     present: () => labBinary() !== undefined,
+  },
+  {
+    what: 'the lab (Kafka)',
+    variable: 'CINCH_REQUIRE_LAB',
+    how: 'npm run lab:setup with Java 17 and Maven; topics are read from a real broker of it',
+    present: () => kafkaClassPath() !== undefined,
   },
   {
     what: 'an engine of NetworkPolicies (Cyclonus)',
