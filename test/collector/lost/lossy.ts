@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { createLanes } from '../../../services/collector/lanes.ts'
 
 /** How an answer is lost. All but `refused` come after the store did what it was asked for. */
 export const LOSSES = {
@@ -44,9 +45,11 @@ export interface Lossy {
 /** A statement goes in the URL: as much of it as the server takes. */
 const URI_BYTES_MAX = 1 << 20
 
+/** One statement passes after another: which one is lost is then certain, and a server ends with none at work, where chDB may hang. */
 export async function lossy(to: string): Promise<Lossy> {
+  const one = createLanes([0])
   const server: Server = createServer({ maxHeaderSize: URI_BYTES_MAX }, (asked, answered) => {
-    pass(way, asked, answered).catch(() => answered.destroy())
+    pass(way, one, asked, answered).catch(() => answered.destroy())
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -62,13 +65,20 @@ export async function lossy(to: string): Promise<Lossy> {
   return way
 }
 
-async function pass(way: Lossy, asked: IncomingMessage, answered: ServerResponse): Promise<void> {
+async function pass(
+  way: Lossy,
+  one: ReturnType<typeof createLanes<number>>,
+  asked: IncomingMessage,
+  answered: ServerResponse,
+): Promise<void> {
   const body = await buffer(asked)
-  const answer = await forward(new URL(asked.url ?? '/', way.to), asked, body)
-  const inUrl = new URL(asked.url ?? '/', way.to).searchParams.get('query')
-  const loss = await way.lose(inUrl ?? body.toString('utf8'))
-  if (loss) LOSSES[loss](answer, answered)
-  else answered.writeHead(answer.status, answer.headers).end(answer.body)
+  await one(async () => {
+    const url = new URL(asked.url ?? '/', way.to)
+    const answer = await forward(url, asked, body)
+    const loss = await way.lose(url.searchParams.get('query') ?? body.toString('utf8'))
+    if (loss) LOSSES[loss](answer, answered)
+    else answered.writeHead(answer.status, answer.headers).end(answer.body)
+  })
 }
 
 async function forward(url: URL, { method, headers }: IncomingMessage, body: Buffer): Promise<Answer> {
