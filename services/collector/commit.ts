@@ -58,8 +58,11 @@ export interface Committer {
    * may be called again where it failed.
    */
   spool(pieces: Uint8Array[], note: Note, sync: boolean): Promise<() => Promise<Counts>>
-  /** Writes the pieces to the spool as one chunk that survives a loss of power. Rejects where the disk refuses it. */
-  stage(pieces: Uint8Array[], note: Note): Promise<SpoolEntry<Note>>
+  /**
+   * Writes the pieces to the spool as one chunk that survives a kill, and with `sync` a loss of power. Rejects where the disk
+   * refuses it.
+   */
+  stage(pieces: Uint8Array[], note: Note, sync: boolean): Promise<SpoolEntry<Note>>
   /**
    * Stores a staged chunk and removes it from the spool. Rejects when the store does not take it now: the chunk stays, and
    * this may be called again.
@@ -108,7 +111,7 @@ export function createCommitter(store: Store, observe: Observer = SILENT): Commi
       const entry = await spool.put(pieces, note, sync)
       return () => lanes((client) => insertEntry(client, entry))
     },
-    stage: (pieces, note) => spool.put(pieces, note, true),
+    stage: (pieces, note, sync) => spool.put(pieces, note, sync),
     finish: async (entry) => (await lanes((client) => insertEntry(client, entry))).outcomes,
     unfinished: () => unfinished,
     held: (of) =>

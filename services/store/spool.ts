@@ -38,6 +38,8 @@ export interface SpoolEntry<Note> {
   path: string
   /** Size of the chunk. */
   bytes: number
+  /** Makes the entry survive a loss of power, where it was written without. */
+  sync(): Promise<void>
   /** Removes the entry once its chunk is in the store. */
   done(): Promise<void>
 }
@@ -68,6 +70,10 @@ export function openSpool<Note>(root: string, exclusive: boolean): Spool<Note> {
     note,
     path: join(dir, `${name}.chunk`),
     bytes,
+    sync: async () => {
+      for (const kind of ['chunk', 'json']) await syncPath(join(dir, `${name}.${kind}`))
+      await syncPath(dir)
+    },
     done: async () => {
       // The note first: a chunk without one is no entry.
       for (const kind of ['json', 'chunk']) await rm(join(dir, `${name}.${kind}`), { force: true })
@@ -86,7 +92,7 @@ export function openSpool<Note>(root: string, exclusive: boolean): Spool<Note> {
         ])
         for (const result of written) if (result.status === 'rejected') throw result.reason
         await rename(files.draft, files.note)
-        if (sync) await syncDirectory(own)
+        if (sync) await syncPath(own)
       } catch (error) {
         // A full disk must not stay full of what did not come to be.
         for (const path of [files.note, files.draft, files.chunk]) await rm(path, { force: true })
@@ -175,8 +181,9 @@ async function writePieces(path: string, pieces: Uint8Array[], sync: boolean): P
   })
 }
 
-async function syncDirectory(dir: string): Promise<void> {
-  await withFile(await open(dir, 'r'), (directory) => directory.sync())
+/** Of a file or a directory. */
+async function syncPath(path: string): Promise<void> {
+  await withFile(await open(path, 'r'), (file) => file.sync())
 }
 
 async function withFile(file: FileHandle, work: (file: FileHandle) => Promise<void>): Promise<void> {

@@ -243,7 +243,8 @@ export class GroupCommit implements Gatherer {
     const parts = group.parts.map(({ id, records }, index) => ({ id, records, bytes: lengths[index] ?? 0 }))
     const lines = group.about.framing === 'lines' ? parts.reduce((sum, part) => sum + (part.records ?? 1), 0) : 0
     try {
-      const entry = await this.#committer.stage(bytes, { ...group.about, token: tokenOf(group), lines, parts })
+      const note = { ...group.about, token: tokenOf(group), lines, parts }
+      const entry = await this.#committer.stage(bytes, note, this.#isStalled)
       const waiting = group.parts.map(({ resolve, reject }) => ({ resolve, reject }))
       const turn = { key: group.key, sender: group.sender }
       const staged = { entry, turn, bytes: group.bytes, parts: waiting, attempts: 0, notBeforeMs: 0 }
@@ -259,6 +260,16 @@ export class GroupCommit implements Gatherer {
       for (const part of group.parts) part.hold.release()
       this.#pump()
     }
+  }
+
+  /**
+   * A chunk is written without a sync where the store takes it at once: nothing of it is answered before, so its senders have
+   * it still. One that has to wait for the store is synced, for they may give up meanwhile.
+   */
+  async #keep(entry: Staged['entry']): Promise<void> {
+    await entry.sync().catch((error: unknown) => {
+      this.#options.note(`a chunk in the spool cannot be synced: ${nameOf(error)}`)
+    })
   }
 
   async #insert(staged: Staged): Promise<void> {
@@ -284,6 +295,7 @@ export class GroupCommit implements Gatherer {
       const waitMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** staged.attempts)
       staged.notBeforeMs = this.#options.now() + waitMs
       ended()
+      if (staged.attempts === 0) await this.#keep(staged.entry)
       staged.attempts++
       this.#staged.add(sender, staged, true)
     } finally {

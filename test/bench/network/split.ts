@@ -71,13 +71,13 @@ async function partsOf(kind: Kind, store: Store, dir: string): Promise<[string, 
   const checking = await per1000(() => unpacked.map((bytes) => check(kind, bytes)))
   const identifying = await per1000(() => unpacked.map((bytes) => identify('scope', bytes)))
   const spool = openSpool(mkdtempSync(join(dir, 'spool-')), true)
-  const spooling = await per1000(async () => await (await spool.put(unpacked, {}, true)).done())
+  const spooling = await per1000(async () => await (await spool.put(unpacked, {}, false)).done())
   const { whole, fixed, parse } = await engineOf(kind, store, Buffer.concat(unpacked), count)
   return [
     ['unpacking', unpacking],
     ['identity (SHA-256)', identifying],
     ['checks', checking],
-    ['spool: write, sync, remove', spooling],
+    ['spool: write, remove', spooling],
     ['engine: statements, whatever they insert', (fixed / count) * 1000],
     ['engine: parsing and mapping', (parse / count) * 1000],
     ['engine: views and tables', ((whole - fixed - parse) / count) * 1000],
