@@ -1,5 +1,10 @@
 /** Full chunks that are in the spool before a lane is free, by lane: they free memory, and are inserted in a second or two. */
 const AHEAD_PER_LANE = 2
+/**
+ * From this size on one chunk that could grow is in the spool before a lane is free, too: else the lane does nothing while it is
+ * written, a sixth of the time when all senders wait for answers.
+ */
+const AHEAD_BYTES = 48 << 20
 /** From this size on a chunk is inserted beside another of its kind: a smaller one would mostly cost its statement. */
 const BESIDE_BYTES = 32 << 20
 /**
@@ -25,7 +30,8 @@ export interface Turn {
   /**
    * A chunk is due when it has waited, and a lane is free for it or nothing else of its sender is on its way: else one sender's
    * backlog would hold up the others. While another of its kind is on its way it grows, until it is worth a statement of
-   * its own; one that takes nothing more goes to the spool sooner, for memory is dearer.
+   * its own; one that takes nothing more goes to the spool sooner, for memory is dearer, and so does the next one that is large,
+   * for the lane that will be free.
    */
   isDue(chunk: Candidate, nowMs: number): boolean
   /** A chunk goes. */
@@ -46,7 +52,8 @@ export function createTurn(lanes: number, gatherMs: number): Turn {
   }
   return {
     isDue: ({ key, sender, bytes, sinceMs, isClosed }, nowMs) => {
-      if (all >= lanes && senders.has(sender)) return isClosed && all < lanes * (1 + AHEAD_PER_LANE)
+      if (all >= lanes && senders.has(sender))
+        return isClosed ? all < lanes * (1 + AHEAD_PER_LANE) : all === lanes && bytes >= AHEAD_BYTES
       if (isClosed) return true
       if (nowMs - sinceMs < gatherMs) return false
       return bytes >= BESIDE_BYTES || (!alike.has(key) && nowMs >= (restsUntilMs.get(key) ?? 0))

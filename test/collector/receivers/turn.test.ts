@@ -39,14 +39,17 @@ describe('when a chunk goes to the store', () => {
     expect(turn.isDue(chunk({ sinceMs: 1000 }), 1200)).toBe(true)
   })
 
-  test('with all lanes busy: another sender’s goes first in the queue, the same sender’s only when it takes nothing more', () => {
+  test('with all lanes busy: another sender’s goes first in the queue, the same sender’s when it takes nothing more, and one that is large', () => {
     const turn = createTurn(2, GATHER_MS)
     turn.begin(chunk())
     turn.begin(chunk())
     expect(turn.isDue(chunk({ bytes: 32 * MIB }), 10_000)).toBe(false)
+    expect(turn.isDue(chunk({ bytes: 48 * MIB }), 0)).toBe(true)
     expect(turn.isDue(chunk({ key: 'bank lines', sender: 'bank' }), 10_000)).toBe(true)
     expect(turn.isDue(chunk({ isClosed: true }), 0)).toBe(true)
-    for (let ahead = 0; ahead < 4; ahead++) turn.begin(chunk())
+    turn.begin(chunk())
+    expect(turn.isDue(chunk({ bytes: 95 * MIB }), 10_000)).toBe(false)
+    for (let ahead = 1; ahead < 4; ahead++) turn.begin(chunk())
     expect(turn.isDue(chunk({ isClosed: true }), 10_000)).toBe(false)
     expect(turn.isDue(chunk({ key: 'bank lines', sender: 'bank', isClosed: true }), 10_000)).toBe(true)
   })
