@@ -118,7 +118,7 @@ export class GroupCommit implements Gatherer {
     const waitMs = this.#quota.waitMs(sender, this.#options.now())
     if (waitMs > 0)
       throw new OverloadedError('quota', `${sender} has sent more than its quota of bytes a second`, waitMs)
-    return this.#budget.hold(signal)
+    return this.#budget.hold(sender, signal)
   }
 
   async submit(submission: Submission): Promise<Outcome> {

@@ -56,7 +56,7 @@ async function partsOf(kind: Kind, store: Store, dir: string): Promise<[string, 
   if (!sample) throw new Error('no body')
   const count = Math.floor(COMMIT_BYTES / sample.unpacked) * BATCH
   const packed = bodiesOf({ ...load, records: count })
-  const hold = createBudget(Number.POSITIVE_INFINITY).hold('logs')
+  const hold = createBudget(Number.POSITIVE_INFINITY).hold('bench', 'logs')
   const unpacked: Buffer[] = []
   const per1000 = async (work: () => unknown) => {
     const times: number[] = []
@@ -97,7 +97,7 @@ async function engineOf(kind: Kind, store: Store, bytes: Buffer, records: number
     return { source, framing, origin: operator(), token, lines: framing === 'lines' ? lines : 0 }
   }
   const [one] = bodiesOf({ way: kind.way, batch: 1, records: 1, first: 1e9, startMs: Date.now(), perSecond: 1 })
-  const hold = createBudget(Number.POSITIVE_INFINITY).hold('logs')
+  const hold = createBudget(Number.POSITIVE_INFINITY).hold('bench', 'logs')
   const single = (one && (await unpackWhole('gzip', one.bytes, hold, REQUEST_BYTES_MAX))) ?? Buffer.alloc(0)
   const wholes: number[] = []
   const fixeds: number[] = []

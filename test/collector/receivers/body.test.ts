@@ -13,7 +13,7 @@ const TEXT = Buffer.from(randomBytes(1 * MIB).toString('hex'))
 /** Reads a body that comes in pieces, and says what of the budget it holds then. */
 async function read(bytes: Buffer, encoding: string | undefined, pieceBytes = 64 << 10, bytesMax = 512 * MIB) {
   const budget = createBudget(bytesMax)
-  const hold = budget.hold('logs')
+  const hold = budget.hold('shop', 'logs')
   const pieces = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, at) =>
     bytes.subarray(at * pieceBytes, (at + 1) * pieceBytes),
   )

@@ -64,7 +64,8 @@ describe('senders that misbehave', () => {
     expect(receivers.gatherer.state().waitingBytes).toBe(waiting)
   }
 
-  test('many that stall in large bodies are refused when memory is full, and their memory comes back', async () => {
+  test('many that stall in large bodies are refused when their share of memory is full, others go on, and their memory comes back', async () => {
+    const other = await receivers.register('other', ['otlp-traces'])
     const sockets: Socket[] = []
     const refused: string[] = []
     const part = Buffer.alloc(8 << 20)
@@ -78,6 +79,9 @@ describe('senders that misbehave', () => {
     await expect.poll(() => refused.some((text) => text.startsWith('HTTP/1.1 503')), { timeout: 30_000 }).toBe(true)
     expect(refused.join('')).toMatch(/retry-after: \d+/i)
     expect(receivers.gatherer.state().waitingBytes).toBeLessThanOrEqual(WAITING_BYTES_MAX)
+    const headers = { authorization: `Bearer ${other}` }
+    const large = Buffer.concat(Array.from({ length: 100 }, (_, index) => traceRequest(`other ${index} `, 100)))
+    expect((await request(`${receivers.http}/v1/traces`, large, headers)).status).toBe(200)
     for (const socket of sockets) socket.destroy()
     await expect.poll(() => receivers.gatherer.state().waitingBytes, { timeout: 10_000 }).toBe(0)
     await works()

@@ -79,18 +79,77 @@ test('by turns: between two items of one sender every other with something ready
 
 test('memory is refused to metrics at a half, to traces at three quarters, to logs when there is none', () => {
   const budget = createBudget(1000)
-  const logs = budget.hold('logs')
-  const grow = (signal: 'metrics' | 'traces' | 'logs', bytes: number) => budget.hold(signal).grow(bytes)
-  logs.grow(500)
-  expect(() => grow('metrics', 1)).toThrow(OverloadedError)
-  grow('traces', 250)
-  expect(() => grow('traces', 1)).toThrow(OverloadedError)
-  grow('logs', 250)
-  expect(() => grow('logs', 1)).toThrow(OverloadedError)
-  expect(budget.bytes).toBe(1000)
+  const grow = (signal: 'metrics' | 'traces' | 'logs', bytes: number, sender: string) => {
+    const hold = budget.hold(sender, signal)
+    hold.grow(bytes)
+    return hold
+  }
+  const logs = grow('logs', 500, 'a')
+  expect(() => grow('metrics', 1, 'b')).toThrow(OverloadedError)
+  grow('traces', 200, 'b')
+  expect(() => grow('traces', 50, 'c')).toThrow(OverloadedError)
+  grow('traces', 40, 'c')
+  grow('logs', 200, 'd')
+  expect(() => grow('logs', 61, 'e')).toThrow(OverloadedError)
+  expect(budget.bytes).toBe(940)
   logs.release()
   logs.release()
-  expect(budget.bytes).toBe(500)
+  expect(budget.bytes).toBe(440)
+})
+
+test('one sender has four fifths of the memory at most, and a fifth of what others leave is there for the next', () => {
+  const budget = createBudget(1000)
+  const fill = (sender: string) => {
+    const hold = budget.hold(sender, 'logs')
+    for (;;)
+      try {
+        hold.grow(1)
+      } catch (error) {
+        expect(error).toMatchObject({ bottleneck: 'memory' })
+        return hold
+      }
+  }
+  const first = fill('a')
+  expect(budget.bytes).toBe(800)
+  // Many requests are no more than one.
+  expect(() => budget.hold('a', 'logs').grow(1)).toThrow(OverloadedError)
+  const others = ['b', 'c'].map(fill)
+  expect(budget.bytes).toBe(800 + 160 + 32)
+  first.shrink(300)
+  expect(() => budget.hold('d', 'logs').grow(200)).not.toThrow()
+  for (const hold of [first, ...others]) hold.release()
+  expect(budget.bytes).toBe(200)
+  fill('b')
+  expect(budget.bytes).toBe(200 + 640)
+})
+
+test('whatever senders ask for and give back, the memory is within its bound, and it is empty in the end', () => {
+  const step = fc.record({
+    hold: fc.nat(7),
+    bytes: fc.nat(400),
+    act: fc.constantFrom('grow', 'grow', 'shrink', 'release'),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const budget = createBudget(1000)
+      const holds = Array.from({ length: 8 }, (_, index) => budget.hold(`sender ${index % 3}`, 'logs'))
+      for (const { hold, bytes, act } of steps) {
+        const before = budget.bytes
+        try {
+          if (act === 'release') holds[hold]?.release()
+          else holds[hold]?.[act as 'grow' | 'shrink'](bytes)
+        } catch {
+          expect(budget.bytes).toBe(before)
+        }
+        expect(budget.bytes).toBeGreaterThanOrEqual(0)
+        expect(budget.bytes).toBeLessThanOrEqual(1000)
+      }
+      for (const hold of holds) hold.release()
+      expect(budget.bytes).toBe(0)
+      // Nothing is kept of senders that are gone: one alone gets what one alone may.
+      expect(() => budget.hold('sender 0', 'logs').grow(800)).not.toThrow()
+    }),
+  )
 })
 
 test('what is dealt out to requests adds up to what was counted, and is exact where all was accepted', () => {
