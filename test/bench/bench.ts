@@ -6,6 +6,8 @@ export interface Figure {
   value: number
   unit: string
   asked?: string
+  /** Where what is asked is not reached: where the time goes, and what would reach it. */
+  note?: string | undefined
 }
 
 /** What a part is given to measure with. */

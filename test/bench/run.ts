@@ -81,8 +81,10 @@ async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
 function report(): void {
   const machine = { processor: cpus()[0]?.model, processors: cpus().length }
   console.log(`\n${machine.processor}, ${machine.processors} processors; ${bench.turns} turns, medians\n`)
-  for (const { what, value, unit, asked } of figures)
+  for (const { what, value, unit, asked, note } of figures) {
     console.log(`${what.padEnd(66)} ${format(value).padStart(12)} ${unit}${asked ? `   (asked: ${asked})` : ''}`)
+    if (note) console.log(`  ${note}`)
+  }
   for (const text of skipped) console.log(text)
   const out = process.env['CINCH_BENCH_OUT'] ?? 'bench.json'
   const { lines, turns } = bench

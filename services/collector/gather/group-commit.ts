@@ -51,6 +51,7 @@ interface Staged {
   turn?: Pick<Candidate, 'key' | 'sender'> | undefined
   bytes: number
   parts: Pick<Waiting, 'resolve' | 'reject'>[]
+  isSynced: boolean
   attempts: number
   notBeforeMs: number
 }
@@ -108,7 +109,7 @@ export class GroupCommit implements Gatherer {
         return { resolve, reject }
       })
       this.#spooledBytes += entry.bytes
-      const staged = { entry, bytes: entry.bytes, parts, attempts: 1, notBeforeMs: 0 }
+      const staged = { entry, bytes: entry.bytes, parts, isSynced: false, attempts: 1, notBeforeMs: 0 }
       this.#staged.add(entry.note.origin.sender, staged)
     }
     this.#pump()
@@ -244,10 +245,11 @@ export class GroupCommit implements Gatherer {
     const lines = group.about.framing === 'lines' ? parts.reduce((sum, part) => sum + (part.records ?? 1), 0) : 0
     try {
       const note = { ...group.about, token: tokenOf(group), lines, parts }
-      const entry = await this.#committer.stage(bytes, note, this.#isStalled)
+      const isSynced = this.#isStalled
+      const entry = await this.#committer.stage(bytes, note, isSynced)
       const waiting = group.parts.map(({ resolve, reject }) => ({ resolve, reject }))
       const turn = { key: group.key, sender: group.sender }
-      const staged = { entry, turn, bytes: group.bytes, parts: waiting, attempts: 0, notBeforeMs: 0 }
+      const staged = { entry, turn, bytes: group.bytes, parts: waiting, isSynced, attempts: 0, notBeforeMs: 0 }
       this.#staged.add(group.sender, staged)
     } catch (cause) {
       this.#turn.end(group, this.#options.now(), 0)
@@ -266,8 +268,9 @@ export class GroupCommit implements Gatherer {
    * A chunk is written without a sync where the store takes it at once: nothing of it is answered before, so its senders have
    * it still. One that has to wait for the store is synced, for they may give up meanwhile.
    */
-  async #keep(entry: Staged['entry']): Promise<void> {
-    await entry.sync().catch((error: unknown) => {
+  async #sync(staged: Staged): Promise<void> {
+    staged.isSynced = true
+    await staged.entry.sync().catch((error: unknown) => {
       this.#options.note(`a chunk in the spool cannot be synced: ${nameOf(error)}`)
     })
   }
@@ -295,7 +298,7 @@ export class GroupCommit implements Gatherer {
       const waitMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** staged.attempts)
       staged.notBeforeMs = this.#options.now() + waitMs
       ended()
-      if (staged.attempts === 0) await this.#keep(staged.entry)
+      if (!staged.isSynced) await this.#sync(staged)
       staged.attempts++
       this.#staged.add(sender, staged, true)
     } finally {

@@ -33,21 +33,29 @@ const KINDS: Kind[] = [
   { way: 'otlp_http', name: 'spans', source: 'otlp-traces', framing: 'protobuf' },
 ]
 
+/** The parts of the ways that differ, and all of them as figures. */
+export interface Split {
+  figures: Figure[]
+  parts: Partial<Record<Way, [what: string, milliseconds: number][]>>
+}
+
 /**
  * What each part of the way costs, one after the other on a machine that does nothing else: processor time for 1,000 records
  * in chunks of the size that the gatherer makes at most. Beside one another the parts take longer, for they share caches.
  */
-export async function measureSplit({ dir, withStore }: Pick<Bench, 'dir' | 'withStore'>): Promise<Figure[]> {
-  const figures: Figure[] = []
+export async function measureSplit({ dir, withStore }: Pick<Bench, 'dir' | 'withStore'>): Promise<Split> {
+  const split: Split = { figures: [], parts: {} }
+  const { figures } = split
   for (const kind of KINDS) {
     const parts = await withStore(async (store) => await partsOf(kind, store, dir))
+    split.parts[kind.way] = parts
     const sum = parts.reduce((total, [, value]) => total + value, 0)
     const engine = parts.filter(([what]) => what.startsWith('engine')).reduce((total, [, value]) => total + value, 0)
     figures.push({ what: `where the time goes, 1,000 ${kind.name}: all parts, alone`, value: sum, unit: 'ms' })
     for (const [what, value] of parts) figures.push({ what: `  ${what}`, value, unit: 'ms' })
     figures.push({ what: '  of that the engine', value: (engine / sum) * 100, unit: '%' })
   }
-  return figures
+  return split
 }
 
 async function partsOf(kind: Kind, store: Store, dir: string): Promise<[string, number][]> {

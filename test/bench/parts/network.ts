@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { type Figure, format, median, type Part } from '../bench.ts'
 import type { Way } from '../network/bodies.ts'
-import { measureSplit } from '../network/split.ts'
+import { whatIsMissing } from '../network/reach.ts'
+import { measureSplit, type Split } from '../network/split.ts'
 import { type Measured, measure } from '../network/throughput.ts'
 import { measureVisible, type Rate, type Visible } from '../network/visible.ts'
 
@@ -35,7 +37,7 @@ export const network: Part = {
   name: 'network',
   missing: () => (existsSync('/proc/self/task') ? undefined : 'it reads processor times from /proc: run it on Linux'),
   run: async ({ dir, quick, lines, turns, withStore }) => {
-    const figures: Figure[] = []
+    const measured: [Case, string, Measured[]][] = []
     for (const each of CASES) {
       const batches =
         each.way === 'als'
@@ -52,23 +54,25 @@ export const network: Part = {
             first: 0,
             isPaced: false,
           }
-          const measured = await measure(dir, { ...order, startMs: Date.now(), perSecond: each.asked })
-          runs.push(measured)
-          console.log(`${each.name}, ${name}: ${format(measured.perSecond)} ${each.unit}`)
+          const run = await measure(dir, { ...order, startMs: Date.now(), perSecond: each.asked })
+          runs.push(run)
+          console.log(`${each.name}, ${name}: ${format(run.perSecond)} ${each.unit}`)
         }
-        figures.push(...figuresOf(each, name, runs))
+        measured.push([each, name, runs])
       }
     }
+    const visible: Figure[] = []
     for (const { way, name, rate } of STEADY) {
       const runs: Visible[] = []
       for (let turn = 0; turn < turns; turn++) {
         runs.push(await measureVisible(dir, way, quick ? 5 : VISIBLE_SECONDS, rate))
         console.log(`sent to visible, ${name}: 99 of 100 within ${format(within(runs.at(-1), 0.99))} ms`)
       }
-      figures.push(...visibleFigures(name, runs))
+      visible.push(...visibleFigures(name, runs))
     }
-    figures.push(...(await measureSplit({ dir, withStore })))
-    return figures
+    const split = await measureSplit({ dir, withStore })
+    const loads = measured.flatMap(([each, name, runs]) => figuresOf(each, name, runs, split.parts))
+    return [...loads, ...visible, ...split.figures]
   },
 }
 
@@ -101,15 +105,26 @@ function visibleFigures(name: string, runs: Visible[]): Figure[] {
   ]
 }
 
-function figuresOf({ name, unit, asked }: Case, batch: string, runs: Measured[]): Figure[] {
+/** Spans are the same whichever way they come; of access log entries the parts are not measured. */
+const partsOf = (way: Way, parts: Split['parts']) => parts[way === 'otlp_grpc' ? 'otlp_http' : way] ?? []
+
+function figuresOf({ way, name, unit, asked }: Case, batch: string, runs: Measured[], parts: Split['parts']): Figure[] {
   const of = (value: (run: Measured) => number) => median(runs.map(value))
   const per1000 = (seconds: (run: Measured) => number) => of((run) => (seconds(run) / run.sent.records) * 1e6)
+  const reached = {
+    perSecond: of((run) => run.perSecond),
+    asked,
+    per1000Ms: per1000((run) => run.sent.cpuSeconds + run.usage.total),
+    processors: availableParallelism(),
+    parts: partsOf(way, parts),
+  }
   const figures: Figure[] = [
     {
       what: `${name}, ${batch}`,
-      value: of((run) => run.perSecond),
+      value: reached.perSecond,
       unit,
       asked: `at least ${asked.toLocaleString('en')}`,
+      note: whatIsMissing(reached),
     },
     { what: '  processor time for 1,000: sender', value: per1000((run) => run.sent.cpuSeconds), unit: 'ms' },
     { what: '  service, thread of events', value: per1000((run) => run.usage.events), unit: 'ms' },
