@@ -16,6 +16,7 @@ export const ERRORS = {
   too_large: 2,
   overloaded: 3,
   store_busy: 3,
+  lease_lost: 3,
   store_unavailable: 3,
   store_ahead: 3,
   migration_changed: 3,

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClickHouseClient } from '@clickhouse/client'
+import { CinchError } from '../../model/errors.ts'
 import type { TemplateSet } from '../../model/template.ts'
+import { createLease, type Held, LEASE_MS } from '../../store/lease.ts'
 import { readInventory } from '../../store/queries/inventory.ts'
 import { calleePaths } from '../../store/queries/paths.ts'
 import { edgeHours, edgeRows, storedWindow } from '../../store/queries/rollups.ts'
@@ -29,18 +32,22 @@ export interface LearnPace {
   againMs: number
   /** Rest between callees, in times of what the last one took, so that whoever shares the process is served. */
   restRatio: number
+  /** How long to wait for another process that learns; behind that, what is new is left to it. */
+  waitMs: number
 }
 
-const HURRIED: LearnPace = { changedShare: 0, againMs: 0, restRatio: 0 }
+/** Long enough for the lease of one that died to be over. */
+const WAIT_MS = 2 * LEASE_MS
+const HURRIED: LearnPace = { changedShare: 0, againMs: 0, restRatio: 0, waitMs: WAIT_MS }
 
 export interface Learner {
   /**
    * Learns the operations of every callee that has something new: traffic, or a person's word. What was learned before
    * has its place, so the same traffic in any order and in any number of parts comes to the same templates.
-   * @returns how many callees were learned
+   * @returns how many callees were learned; none where another process on the same server learned all the while
    */
   learn(nowMs: number, pace?: LearnPace): Promise<number>
-  /** Learns one callee at once, if there is such a one. */
+  /** Learns one callee at once, if there is such a one. @throws CinchError `overloaded` while another process learns and does not end */
   learnOne(callee: string, nowMs: number): Promise<void>
   /** Whether there are requests to a callee. */
   knows(callee: string): Promise<boolean>
@@ -62,7 +69,9 @@ export function createLearner(store: Store): Learner {
     const { calls } = await observe(rows, createNames(rows, inventory), (some) => edgeHours(client, window, some))
     return calleesOf(calls)
   }
-  const learnCallee = async (callee: CalleeUsage, nowMs: number) => {
+  const lease = createLease(store, 'learning of operations')
+  const learnCallee = async (callee: CalleeUsage, nowMs: number, held: Held) => {
+    await held.keep()
     const [sets, pins] = [
       await readTemplateSets(client, [callee.callee]),
       pinsOf(await readPins(client), callee.callee),
@@ -79,28 +88,56 @@ export function createLearner(store: Store): Learner {
       paths: seen.length,
       left_out_paths: leftOut,
     })
+    // Learning a large callee takes seconds: what is written then must still rest on what was read.
+    await held.keep()
     await writeTemplates(client, rows, changes, set)
   }
   return {
     learn: async (nowMs, pace = HURRIED) => {
       const callees = await known()
       if (callees.length === 0) return 0
-      const sets = new Map((await readTemplateSets(client)).map((set) => [set.callee, set]))
-      const pins = await readPins(client)
-      const due = callees.filter((callee) => isDue(callee, sets.get(callee.callee), pins, nowMs, pace))
-      for (const callee of due) {
-        const started = performance.now()
-        await inTurn(() => learnCallee(callee, nowMs))
-        if (pace.restRatio > 0) await sleep((performance.now() - started) * pace.restRatio)
-      }
-      return due.length
+      const learned = await inTurn(() =>
+        lease(
+          (held) => learnDue(client, { callees, nowMs, pace }, (callee) => learnCallee(callee, nowMs, held)),
+          pace.waitMs,
+        ),
+      )
+      return learned ?? 0
     },
     learnOne: async (name, nowMs) => {
       const callee = (await known()).find((one) => one.callee === name)
-      if (callee) await inTurn(() => learnCallee(callee, nowMs))
+      if (!callee) return
+      const learned = await inTurn(() =>
+        lease(async (held) => {
+          await learnCallee(callee, nowMs, held)
+          return true
+        }, WAIT_MS),
+      )
+      if (!learned)
+        throw new CinchError(
+          'overloaded',
+          `another process learns, so '${name}' was not learned`,
+          'it is, the next time',
+        )
     },
     knows: async (name) => (await known()).some(({ callee }) => callee === name),
   }
+}
+
+async function learnDue(
+  client: ClickHouseClient,
+  { callees, nowMs, pace }: { callees: readonly CalleeUsage[]; nowMs: number; pace: LearnPace },
+  learnCallee: (callee: CalleeUsage) => Promise<void>,
+): Promise<number> {
+  const sets = new Map((await readTemplateSets(client)).map((set) => [set.callee, set]))
+  const pins = await readPins(client)
+  const due = callees.filter((callee) => isDue(callee, sets.get(callee.callee), pins, nowMs, pace))
+  for (const callee of due) {
+    const started = performance.now()
+    await learnCallee(callee)
+    if (pace.restRatio > 0) await sleep((performance.now() - started) * pace.restRatio)
+  }
+  return due.length
 }
 
 function isDue(

@@ -37,7 +37,7 @@ const CHAINS_PAUSE_MS = 200
 
 /** Operations: looked for what changed so often; learned anew after a change of a tenth, or of anything after ten minutes. */
 const LEARN_EVERY_MS = 10_000
-const LEARN_PACE = { changedShare: 0.1, againMs: 600_000, restRatio: 1 }
+const LEARN_PACE = { changedShare: 0.1, againMs: 600_000, restRatio: 1, waitMs: 0 }
 
 export const serveCommand: Command = {
   name: 'serve',
