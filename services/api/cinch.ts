@@ -39,7 +39,7 @@ import { createGraphs } from './graphs.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { type PolicyUses, policyQuestions } from './policy-questions.ts'
 import { createTemplates, type Templates } from './templates.ts'
-import { type AskedWindow, resolveWindow } from './window.ts'
+import { type AskedGraph, type AskedWindow, resolveWindow } from './window.ts'
 
 /** Everything that Cinch does for its users, the same for the command line and the API. */
 export interface Cinch extends PolicyUses {
@@ -60,7 +60,7 @@ export interface Cinch extends PolicyUses {
   /** Brings what was taken into the store, or leaves it in the spool. Before the store is closed. */
   close(): Promise<void>
   /** The graph with the operations of every edge. */
-  graph(window: AskedWindow): Promise<Graph>
+  graph(asked: AskedGraph): Promise<Graph>
   /** The graph without operations: what a screen asks for first. */
   edges(window: AskedWindow): Promise<Graph>
   /** The graph cut to a screen: grouped, or what is around one node. */
@@ -247,7 +247,7 @@ function questions(
   }
   return {
     sources: createFreshness(store),
-    graph: async (asked) => await graphs.graph(await windowOf(asked)),
+    graph: async ({ hideNoise, ...asked }) => await graphs.graph(await windowOf(asked), hideNoise),
     edges,
     screen: async (asked, view) => await graphs.screen(await windowOf(asked), view),
     graphState: () => graphState(store.reads),

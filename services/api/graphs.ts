@@ -14,6 +14,7 @@ import { hasMetricEdges } from '../store/queries/metric-rollups.ts'
 import { edgeHours, operationRows, type Window } from '../store/queries/rollups.ts'
 import type { Store } from '../store/store.ts'
 import { withMetricEdges } from './completeness.ts'
+import { hideNoise } from './noise.ts'
 
 /** The graph and what is asked of it, of windows that are resolved. */
 export type Graphs = ReturnType<typeof createGraphs>
@@ -47,8 +48,13 @@ export function createGraphs(store: Store, edgesMax?: number) {
   return {
     operations,
     templated,
-    graph: async (window: Window): Promise<Graph> => {
+    graph: async (window: Window, hides = false): Promise<Graph> => {
       const { names, calls } = await templated(window)
+      if (hides) {
+        const quiet = await hideNoise(store, window, calls)
+        // What counters tell has no operations: which of it is noise is not known.
+        return { ...buildGraph(window, quiet.calls), hidden: quiet.hidden }
+      }
       return await withMetricEdges(store, buildGraph(window, calls), names.parties)
     },
     edges: async (window: Window): Promise<Graph> => {

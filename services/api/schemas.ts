@@ -72,6 +72,15 @@ export const PinBody = Type.Object(
   { additionalProperties: false },
 )
 
+export const EdgesQuery = Type.Object({
+  ...window,
+  hide_noise: Type.Optional(
+    Type.Boolean({
+      description: 'Leaves out probes, scrapers and synthetic monitoring, and lists them under `hidden`',
+    }),
+  ),
+})
+
 export const ChainsQuery = Type.Object({
   ...window,
   root: Type.Optional(text('Part of the root operation, namespace/workload METHOD /path', 1024)),

@@ -7,6 +7,11 @@ export interface AskedWindow {
   until?: string | undefined
 }
 
+export interface AskedGraph extends AskedWindow {
+  /** Leaves out probes, scrapers and monitors, and says which. */
+  hideNoise?: boolean
+}
+
 const HOUR_MS = 3_600_000
 const UNIT_MS: Record<string, number> = { m: 60_000, h: HOUR_MS, d: 24 * HOUR_MS, w: 7 * 24 * HOUR_MS }
 

@@ -12,7 +12,6 @@ import type { IngestResult, Progress } from '../collector/ingest.ts'
 import { openInput } from '../collector/input/input.ts'
 import type { Registration } from '../collector/senders.ts'
 import { CinchError } from '../model/errors.ts'
-import type { Graph } from '../model/graph.ts'
 import type { ReplayResult } from '../model/replay.ts'
 import type { StoreLocation } from '../store/location.ts'
 import { openStore, readHolder, type Store } from '../store/store.ts'
@@ -29,7 +28,7 @@ export interface Backend {
   analyze?: Cinch['analyze']
   /** Only where this process holds the store; the one that serves it learns of itself. */
   learnOperations?: Cinch['learnOperations']
-  graph(window: AskedWindow): Promise<Graph>
+  graph: Cinch['graph']
   screen: Cinch['screen']
   compare: Cinch['compare']
   generate(options: PolicyOptions): Promise<Generated>

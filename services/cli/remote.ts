@@ -12,7 +12,7 @@ export function remoteBackend(url: string, token: string): Backend {
     migrated: [],
     sources: async () => (await get<{ sources: Awaited<ReturnType<Backend['sources']>> }>('/api/v1/sources')).sources,
     ingest: async (source, cluster, path, progress) => await sendFile(call, source, cluster, path, progress),
-    graph: async (window) => await get('/api/v1/edges', window),
+    graph: async ({ hideNoise, ...window }) => await get('/api/v1/edges', { ...window, hide_noise: hideNoise }),
     screen: async (window, { limit, by, focus, depth, expand, hide }) =>
       await get('/api/v1/graph', {
         ...window,

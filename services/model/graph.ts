@@ -7,6 +7,18 @@ export interface Graph {
   edges: GraphEdge[]
   /** Requests whose caller nobody named and no address tells, by the reason. */
   unattributed: Unattributed[]
+  /** Where that was asked for: whose calls are left out as noise, and why. */
+  hidden?: NoisyCaller[]
+}
+
+/** A caller whose requests to a callee say nothing of what an application needs. */
+export interface NoisyCaller {
+  source: string
+  destination: string
+  kind: 'probe' | 'scraper' | 'monitor'
+  requests: number
+  /** The evidence. */
+  why: string
 }
 
 export type NodeKind = 'workload' | 'service' | 'external' | 'address' | 'group'

@@ -9,6 +9,7 @@ import {
   ChainParams,
   ChainsQuery,
   CompareQuery,
+  EdgesQuery,
   GraphQuery,
   OperationsQuery,
   RejectsQuery,
@@ -40,15 +41,15 @@ export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
 
   graphRoutes(app, cinch)
 
-  app.get<{ Querystring: AskedWindow }>(
+  app.get<{ Querystring: AskedWindow & { hide_noise?: boolean } }>(
     '/api/v1/edges',
     {
       schema: {
         summary: 'Every node and edge with its operations, ungrouped: what cinch graph prints',
-        querystring: WindowQuery,
+        querystring: EdgesQuery,
       },
     },
-    async ({ query }) => await cinch.graph(query),
+    async ({ query: { hide_noise, ...window } }) => await cinch.graph({ ...window, hideNoise: hide_noise === true }),
   )
 
   app.get<{ Querystring: AskedWindow & { source: string; destination: string } }>(

@@ -30,6 +30,10 @@ export const graphCommand: Command = {
       value: 'NODE',
       help: 'a caller to leave out, such as a scraper; can be repeated',
     },
+    'hide-noise': {
+      type: 'boolean',
+      help: 'leave out probes, scrapers and synthetic monitoring, and say which; of the whole graph',
+    },
     'compare-since': { type: 'string', value: 'T', help: 'what changed against the window from here' },
     'compare-until': {
       type: 'string',
@@ -48,7 +52,11 @@ export const graphCommand: Command = {
     }
     if (args.text('compare-until') !== undefined)
       throw refuse('--compare-until has no start', 'give --compare-since too')
-    const graph = view ? await (await backend()).screen(window, view) : await (await backend()).graph(window)
+    const hideNoise = args.flag('hide-noise')
+    if (view && hideNoise) throw refuse('--hide-noise looks at operations, which a part has not', 'give it alone')
+    const graph = view
+      ? await (await backend()).screen(window, view)
+      : await (await backend()).graph({ ...window, hideNoise })
     return printGraph(context, graph)
   },
 }
@@ -103,6 +111,10 @@ function printGraph({ args, print }: Context, graph: Graph | Screen): Exit {
   for (const entry of unattributed)
     print(
       `no caller known (${entry.reason}): ${entry.requests.toLocaleString('en')} requests to ${printable(entry.destination)}`,
+    )
+  for (const { source, destination, kind, requests, why } of graph.hidden ?? [])
+    print(
+      `hidden: ${kind} ${printable(source)} at ${printable(destination)}, ${requests.toLocaleString('en')} requests: ${printable(why)}`,
     )
   const unnamed = unnamedText(graph)
   if (unnamed) print(unnamed)
