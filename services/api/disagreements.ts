@@ -1,4 +1,6 @@
+import { sharedPrincipals } from '../model/identity.ts'
 import { type Disagreement, disagreementRows } from '../store/queries/join-answers.ts'
+import { ownPrincipals } from '../store/queries/principals.ts'
 import { storedWindow, type Window } from '../store/queries/rollups.ts'
 import type { Store } from '../store/store.ts'
 import { type AskedWindow, resolveWindow } from './window.ts'
@@ -11,6 +13,8 @@ export interface DisagreementsAnswer {
   disagreements: Disagreement[]
   /** Disagreements of the window that are not in the list. */
   left_out: number
+  /** Identities that workloads of several clusters have, whenever they were seen: who may call as the one may as the other. */
+  shared_principals: { principal: string; clusters: string[] }[]
 }
 
 /** Where one word on who called is held against another's. */
@@ -21,5 +25,6 @@ export async function disagreements(store: Store, asked: AskedWindow): Promise<D
     window,
     disagreements: rows.map(({ total: _, ...row }) => row),
     left_out: (rows[0]?.total ?? 0) - rows.length,
+    shared_principals: sharedPrincipals(await ownPrincipals(store.reads)).slice(0, DISAGREEMENTS_MAX),
   }
 }

@@ -4,6 +4,7 @@ import { operator } from '../../services/collector/origin.ts'
 import type { Graph } from '../../services/model/graph.ts'
 import { disagreementRows } from '../../services/store/queries/join-answers.ts'
 import { openedBy, taken } from '../analyzer/join-lines.ts'
+import { accessLine } from '../support/telemetry.ts'
 import { openApi, type TestApi } from './support.ts'
 
 const WINDOW = { since: '2026-11-05T10:00:00Z', until: '2026-11-05T12:00:00Z' }
@@ -115,4 +116,17 @@ test('a bad time is refused', async () => {
   const answer = await api.ask('/api/v1/disagreements?since=never')
   expect(answer.statusCode).toBe(400)
   expect(answer.json()).toMatchObject({ error: { code: 'bad_time' } })
+})
+
+test('one identity in two clusters is told: who may call as the one may as the other', async () => {
+  const { shared_principals: before } = await disagreements()
+  expect(before).toEqual([])
+  for (const cluster of ['east', 'west', 'east']) {
+    const line = accessLine({ to: 'shop/twins' })
+    await api.cinch.ingestRequest('istio-json', operator(cluster), Buffer.from(line))
+  }
+  await api.cinch.ingestRequest('istio-json', operator('west'), Buffer.from(accessLine({ to: 'shop/alone' })))
+  expect((await disagreements()).shared_principals).toEqual([
+    { principal: 'cluster.local/ns/shop/sa/twins', clusters: ['east', 'west'] },
+  ])
 })

@@ -1,6 +1,7 @@
 import type { DisagreementsAnswer } from '../../api/disagreements.ts'
 import { type Command, table, toJson } from '../command.ts'
 import { WINDOW } from '../options.ts'
+import { printable } from '../printable.ts'
 
 export const disagreementsCommand: Command = {
   name: 'disagreements',
@@ -10,6 +11,10 @@ export const disagreementsCommand: Command = {
   run: async ({ args, backend, print }) => {
     const answer = await (await backend()).disagreements({ since: args.text('since'), until: args.text('until') })
     print(args.flag('json') ? toJson(answer) : text(answer))
+    for (const { principal, clusters } of args.flag('json') ? [] : answer.shared_principals)
+      print(
+        `one identity in ${clusters.map(printable).join(' and ')}: ${printable(principal)}; who may call as the one may as the other`,
+      )
     return 0
   },
 }
