@@ -59,15 +59,20 @@ describe.skipIf(!hasTrainticket && !required('CINCH_REQUIRE_DATA'))('chains of 1
   }, 180_000)
 
   test.each([
-    [0.001, 1],
-    [0.01, 2],
-    [0.05, 3],
-    [0.2, 4],
+    ['spans', 0.001, 1],
+    ['spans', 0.01, 2],
+    ['spans', 0.05, 3],
+    ['spans', 0.2, 4],
+    ['services', 0.05, 8],
+    ['services', 0.2, 9],
   ])(
-    'spans deleted at random, %d of them: the places are found',
-    async (rate, seed) => {
+    '%s deleted at random, %d of them: the places are found',
+    async (what, rate, seed) => {
       const random = seeded(seed)
-      const deleted = new Set([...spans.keys()].filter(() => random() < rate))
+      const services = [...new Set([...spans.values()].map(({ service }) => service))].sort()
+      const gone = new Set(services.filter(() => what === 'services' && random() < rate))
+      const isGone = ({ service }: Recorded) => (what === 'services' ? gone.has(service) : random() < rate)
+      const deleted = new Set([...spans.values()].filter(isGone).map(({ id }) => id))
       const kept = [...spans.values()].filter(({ id }) => !deleted.has(id))
       const store = await open()
       await loadSpans(store, kept)
@@ -89,7 +94,7 @@ describe.skipIf(!hasTrainticket && !required('CINCH_REQUIRE_DATA'))('chains of 1
         }),
       )
       const score = scoreOf(named, visible, deleted)
-      console.log(`spans, ${rate} deleted`, score)
+      console.log(`${what}, ${rate} deleted`, score)
       expect(score.visible).toBeGreaterThan(20)
       expect(score.precision).toBeGreaterThanOrEqual(ASKED)
       expect(score.recall).toBeGreaterThanOrEqual(ASKED)
