@@ -25,6 +25,7 @@ export interface Measured {
 export const CONSTANTS = {
   fact: { value: 42.3, unit: 'bytes a request', from: 'lines: 500,000 access log lines with trace and span id' },
   operationHour: { value: 14.3, unit: 'bytes a row of operation_usage', from: 'lines: real first and last times' },
+  operationDay: { value: 17.3, unit: 'bytes a row of operation_usage_day', from: '840,000 generated rows' },
   edgeHour: { value: 16.9, unit: 'bytes a row of edge_usage_hour', from: '17,000,000 generated rows' },
   edgeDay: { value: 19.3, unit: 'bytes a row of edge_usage_day', from: '4,600,000 generated rows' },
   edge: { value: 83, unit: 'bytes an edge', from: '75,000 generated edges' },
@@ -79,6 +80,12 @@ export function sizeOf(load: Load): Sizing {
   const tables = [
     table('request', requests, CONSTANTS.fact.value, load.factsDays),
     table('operation_usage', operationHours, CONSTANTS.operationHour.value, load.operationsDays),
+    table(
+      'operation_usage_day',
+      Math.min(operationHours, load.operations),
+      CONSTANTS.operationDay.value,
+      load.operationsDays,
+    ),
     table('edge_usage_hour', edgeHours, CONSTANTS.edgeHour.value, load.operationsDays),
     table('edge_usage_day', Math.min(edgeHours, load.edges), CONSTANTS.edgeDay.value, load.operationsDays),
     { table: 'edge', rows_per_day: 0, bytes_per_day: 0, days: 0, bytes: load.edges * CONSTANTS.edge.value },

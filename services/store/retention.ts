@@ -15,6 +15,7 @@ const DAYS_MAX = 3_650
 const TABLES: Record<string, keyof Retention> = {
   request: 'factsDays',
   operation_usage: 'operationsDays',
+  operation_usage_day: 'operationsDays',
   edge_usage_hour: 'operationsDays',
   edge_usage_day: 'operationsDays',
 }

@@ -29,7 +29,7 @@ async function runChild(args: string[], delayMs: number | undefined): Promise<Ru
   return { killed, recovered: Number(/recovered (\d+)/.exec(output)?.[1] ?? 0) }
 }
 
-const USAGE = ['operation_usage', 'edge_usage_hour', 'edge_usage_day']
+const USAGE = ['operation_usage', 'operation_usage_day', 'edge_usage_hour', 'edge_usage_day']
 
 async function stored(cluster: string): Promise<Omit<Generated, 'text' | 'lines'>[]> {
   const store = await openStore({ kind: 'chdb', dir: join(dir, 'store') })

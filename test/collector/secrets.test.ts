@@ -119,6 +119,7 @@ describe('facts', () => {
       'request',
       'edge',
       'operation_usage',
+      'operation_usage_day',
       'edge_usage_hour',
       'edge_usage_day',
       'ingest_batch',

@@ -42,7 +42,7 @@ test('a long stream that is logged at its start, meanwhile and at its end is one
     { path: '/wrapped', stage: 'start', decision: 'undecided', n: 1 },
   ])
   // What graphs, permissions and replay read: ends only.
-  for (const table of ['operation_usage', 'edge_usage_hour', 'edge_usage_day'])
+  for (const table of ['operation_usage', 'operation_usage_day', 'edge_usage_hour', 'edge_usage_day'])
     expect(await store.rows(`SELECT sum(requests) AS requests, sum(denied) AS denied FROM ${table}`)).toEqual([
       { requests: 3, denied: 1 },
     ])

@@ -15,7 +15,7 @@ afterAll(async () => {
   room.close()
 })
 
-const TABLES = ['operation_usage', 'edge_usage_hour', 'edge_usage_day']
+const TABLES = ['operation_usage', 'operation_usage_day', 'edge_usage_hour', 'edge_usage_day']
 const rows = async (table: string) =>
   (await query<{ n: number }>(store.reads, `SELECT count() AS n FROM ${table}`))[0]?.n
 
@@ -46,7 +46,13 @@ test('each table has the span that is asked for, and the facts their own', async
     return found.map(({ name, create_table_query: sql }) => `${name} ${/toIntervalDay\((\d+)\)/.exec(sql)?.[1]}`)
   }
   await applyRetention(store, { factsDays: 14, operationsDays: 500 })
-  const set = ['edge_usage_day 500', 'edge_usage_hour 500', 'operation_usage 500', 'request 14']
+  const set = [
+    'edge_usage_day 500',
+    'edge_usage_hour 500',
+    'operation_usage 500',
+    'operation_usage_day 500',
+    'request 14',
+  ]
   expect(await spans()).toEqual(set)
   await applyRetention(store, { factsDays: 14, operationsDays: 500 })
   expect(await spans()).toEqual(set)

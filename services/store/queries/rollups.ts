@@ -123,17 +123,22 @@ const within = (column: string) => `${column} >= {since:DateTime('UTC')} AND ${c
 /** What each edge is, beside its usage. A table of ids may hold an edge several times until it merges, all alike. */
 const withEnds = (usage: string) => `(${usage}) AS usage ANY LEFT JOIN edge ON edge.edge = usage.edge`
 
+/** The hours of a window before and behind its whole days. */
+const IN_ENDS = `(hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')})`
+
 /** The window's whole days by the day, and the hours before and behind them; of all edges, or of those that `which` says. */
 const edgeUsageOf = (which = '') => `
   SELECT edge, ${SUMS}, groupBitOr(active) AS active FROM (
     SELECT edge, ${SIGNED}, ${part("toDateTime(day, 'UTC')", 'if({part_s:UInt32} = 3600, hours, 1)')} AS active
     FROM edge_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date} ${which}
     UNION ALL
-    SELECT edge, ${SIGNED}, ${part('hour')} AS active FROM edge_usage_hour
-    WHERE (hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')}) ${which}
+    SELECT edge, ${SIGNED}, ${part('hour')} AS active FROM edge_usage_hour WHERE ${IN_ENDS} ${which}
     UNION ALL
     SELECT *, 0 AS active FROM (${TAKEN_EDGES} ${which})
   ) AS r GROUP BY edge HAVING requests > 0 OR denied > 0`
+
+/** Of the edges of which only some hours count. */
+const IS_PARTIAL = 'edge IN (SELECT unhex(arrayJoin({partial:Array(String)})))'
 
 /** Of edges of which only some hours count, those. */
 const keptOnly = (isPartial: boolean, edge: string, hour: string) =>
@@ -148,9 +153,18 @@ const OPERATION_HOURS = `
    UNION ALL
    ${takenOperations()}) AS r`
 
+/** Edges of which all hours count have their whole days by the day; ends of the window, and edges of which only some hours count, by the hour. */
 const operationUsage = (isPartial: boolean) => `
-  SELECT edge, method, shape, path_flags, uniqExact(toDate(hour)) AS days, sum(r.not_found) AS not_found, ${SUMS}, 0 AS active FROM ${OPERATION_HOURS}
-  WHERE ${within('hour')} ${keptOnly(isPartial, 'edge', 'hour')}
+  SELECT edge, method, shape, path_flags, uniqExact(day) AS days, sum(r.not_found) AS not_found, ${SUMS}, 0 AS active FROM (
+    SELECT edge, day, method, shape, path_flags, toInt64(not_found) AS not_found, ${SIGNED}
+    FROM operation_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date} ${isPartial ? `AND NOT (${IS_PARTIAL})` : ''}
+    UNION ALL
+    SELECT edge, toDate(hour) AS day, method, shape, path_flags, toInt64(not_found) AS not_found, ${SIGNED}
+    FROM operation_usage WHERE (${IN_ENDS} ${isPartial ? `OR ${within('hour')} AND ${IS_PARTIAL}` : ''}) ${keptOnly(isPartial, 'edge', 'hour')}
+    UNION ALL
+    SELECT edge, toDate(hour) AS day, method, shape, path_flags, not_found, requests, denied, first_seen, last_seen, mark
+    FROM (${takenOperations()}) WHERE true ${keptOnly(isPartial, 'edge', 'hour')}
+  ) AS r
   GROUP BY edge, method, shape, path_flags HAVING requests > 0 OR denied > 0`
 
 /** The edges of a window: reads the rollups only, whole days by the day, so its cost grows neither with requests nor with hours. */
@@ -208,7 +222,9 @@ export async function edgeHours(client: ClickHouseClient, window: Window, edges:
   )
 }
 
-/** The operations of a window, with the edges that they are on; of the edges of `partial` those of the given hours. */
+/**
+ * The operations of a window, with the edges that they are on: whole days by the day, so that an hour more or less costs nothing. Of the edges of `partial` those of the given hours.
+ */
 export async function operationRows(
   client: ClickHouseClient,
   window: Window,
@@ -230,7 +246,7 @@ export async function operationRows(
      SELECT ${SPAN_ENDS}, unpaired, method, shape, path_flags, uniqExact(toDate(minute)) AS days, sum(c.not_found) AS not_found, ${SPAN_SUMS} FROM span_call AS c FINAL
      WHERE ${within('minute')} ${keptOnly(isPartial, SPAN_EDGE, 'toStartOfHour(minute)')}
      GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol, method, shape, path_flags HAVING requests > 0`,
-    { ...bounds(window), ...(isPartial ? hours : {}) },
+    { ...bounds(window), ...wholeDays(window), ...(isPartial ? hours : {}) },
   )
 }
 
