@@ -24,6 +24,7 @@ import { preflightCommand } from './commands/preflight.ts'
 import { sendersCommand } from './commands/senders.ts'
 import { serveCommand } from './commands/serve.ts'
 import { sizeCommand } from './commands/size.ts'
+import { testCommand } from './commands/test-policies.ts'
 import { COMMON, parseArguments, storeLocation } from './options.ts'
 import { printableText } from './printable.ts'
 
@@ -40,6 +41,7 @@ export const COMMANDS: Command[] = [
   backtestCommand,
   diffCommand,
   preflightCommand,
+  testCommand,
   declareCommand,
   declaredCommand,
   proposeCommand,

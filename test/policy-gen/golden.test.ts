@@ -6,6 +6,7 @@ import { generate } from '../../policy-gen/generate.ts'
 import type { ProposeOptions } from '../../policy-gen/propose.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
 import { REPORT_FILE, readAssumed } from '../../policy-gen/report.ts'
+import { runCases } from '../../policy-gen/run-cases.ts'
 import { targets } from '../../policy-gen/targets/index.ts'
 import { decidable, rego } from './engines/opa.ts'
 import { inventory, operation, readCases, type ShortInventory, type ShortOperation, WINDOW } from './support.ts'
@@ -69,35 +70,9 @@ for (const target of decidable) {
       })
 
       it('keeps its own test cases, as replay reads the files', () => {
-        const tests = JSON.parse(files.find(({ path }) => path === 'tests.json')?.content ?? '') as {
-          cases: TestCase[]
-        }
-        expect(tests.cases.length).toBeGreaterThan(0)
-        for (const one of tests.cases) {
-          const { cluster, caller, service } = one
-          const pods = [one, ...(caller ? [caller] : [])]
-          const workloads = pods.map(({ namespace, workload, labels }) => ({
-            ...{ cluster, namespace, name: workload },
-            labels: known.workloads.find((other) => isCalled(other, namespace, workload))?.labels ?? labels,
-            ...{ kind: 'Deployment', serviceAccount: '', owner: '' },
-          }))
-          const facts = { workloads, services: [] }
-          const to = [cluster, one.namespace, one.workload].join('/')
-          const from = caller ? { from: [cluster, caller.namespace, caller.workload].join('/') } : {}
-          const short = {
-            to,
-            ...from,
-            principal: one.principal,
-            method: one.method,
-            path: one.path,
-            port: one.port || 1,
-            ...(service ? { service: service.name, servicePort: service.port } : {}),
-          }
-          const context = { inventory: facts, assumed: readAssumed(files), window: WINDOW, rego }
-          const result = replay(files, [operation(short)], context)
-          const verdict = result.still_allowed > 0 ? 'allow' : result.newly_denied.length > 0 ? 'deny' : 'uncertain'
-          expect(verdict, JSON.stringify(one)).toBe(one.expect)
-        }
+        const { cases, failed } = runCases(files, rego, known)
+        expect(cases).toBeGreaterThan(0)
+        expect(failed).toEqual([])
       })
 
       it('denies in replay exactly what the report says it refuses or skips', () => {
@@ -130,22 +105,4 @@ for (const target of decidable) {
       })
     })
   }
-}
-
-function isCalled(one: { namespace: string; name: string }, namespace: string, name: string): boolean {
-  return one.namespace === namespace && one.name === name
-}
-
-interface TestCase {
-  cluster: string
-  namespace: string
-  workload: string
-  labels: Record<string, string>
-  principal: string
-  caller?: { namespace: string; workload: string; labels: Record<string, string> }
-  service?: { name: string; port: number }
-  method: string
-  path: string
-  port: number
-  expect: 'allow' | 'deny'
 }
