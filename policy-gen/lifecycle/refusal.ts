@@ -36,7 +36,8 @@ function simple(life: Life, draft: DraftLife, step: Simple): string | null {
     case 'approve':
       return staleness(draft) ?? is('in_review') ?? approval(draft, step)
     case 'withdraw':
-      return draft.state === 'withdrawn' || draft.wanted === 'withdrawn' ? 'it is withdrawn already' : null
+      if (draft.state === 'withdrawn' || draft.wanted === 'withdrawn') return 'it is withdrawn already'
+      return draft.state === 'enforced' ? defaultStillThere(life, draft) : null
     case 'roll_back':
       return is('dry_run', 'enforced') ?? rollback(life, draft)
   }
@@ -79,6 +80,8 @@ function promotion(life: Life, draft: DraftLife, to: 'dry_run' | 'enforced', fac
   if (wanted === to) return 'it is promoted already'
   if (facts.expired.length > 0)
     return `it rests on declarations that have expired: ${facts.expired.join(', ')}; propose it anew`
+  const early = to === 'enforced' ? defaultTooEarly(life, draft) : null
+  if (early) return early
   const closed = isOpen(life.windows, facts.at) ? null : `no change window is open: ${life.windows.join('; ')}`
   return staleness(draft) ?? closed
 }
@@ -99,4 +102,28 @@ function rollback(life: Life, draft: DraftLife): string | null {
   const before = life.drafts.get(lifeKey(draft))?.find(({ digest }) => digest === draft.replaces)
   if (!before) return 'nothing was enforced before it: withdraw it'
   return isApproved(before) ? null : 'what was enforced before it was withdrawn by itself'
+}
+
+const around = (callee: string) => callee.replace(/[^/]*$/, '*')
+const isEnforced = (drafts: readonly DraftLife[] = []) =>
+  drafts.some(({ state, wanted }) => state === 'enforced' && wanted !== 'withdrawn')
+
+/** What is denied by default is denied last: whoever is not allowed yet would be cut off. */
+function defaultTooEarly(life: Life, { target, callee }: DraftLife): string | null {
+  if (callee !== around(callee)) return null
+  const own = [...life.drafts.values()].filter(
+    ([first]) => first && first.target === target && first.callee !== callee && around(first.callee) === callee,
+  )
+  const open = own.filter((drafts) => !isEnforced(drafts) && drafts.some(({ state }) => state !== 'withdrawn'))
+  const names = open.map(([first]) => first?.callee ?? '').sort()
+  return names.length > 0
+    ? `${names.length} callees of its namespace are not enforced yet: ${names.slice(0, 5).join(', ')}`
+    : null
+}
+
+/** And goes first: without what allows, it would deny everything. */
+function defaultStillThere(life: Life, { target, callee }: DraftLife): string | null {
+  if (callee === around(callee)) return null
+  const isDenied = isEnforced(life.drafts.get(lifeKey({ target, callee: around(callee) })))
+  return isDenied ? `${around(callee)} denies by default what it allows: withdraw that first` : null
 }

@@ -256,7 +256,7 @@ function questions(
       const { window, calls } = await templated(asked)
       return { window, operations: observedOperations(calls.calls) }
     },
-    ...policyQuestions(operations, templated, lifecycle),
+    ...policyQuestions(operations, templated, lifecycle, store),
     rejects: async (source, limit) => {
       const id = source === '' ? '' : findSource(source).id
       return { reasons: await rejectReasons(store.reads, id), lines: await rejects(store.reads, id, limit) }

@@ -16,7 +16,9 @@ import type { Inventory } from '../model/inventory.ts'
 import type { Preflight } from '../model/preflight.ts'
 import type { ReplayResult } from '../model/replay.ts'
 import type { OperationRow, Window } from '../store/queries/rollups.ts'
+import type { Store } from '../store/store.ts'
 import { type BacktestOptions, backtest } from './backtest.ts'
+import { type AdviceAnswer, advise } from './lifecycle/advise.ts'
 import { candidatesOf } from './lifecycle/candidates.ts'
 import type { Lifecycle, Proposed } from './lifecycle/lifecycle.ts'
 import type { By } from './lifecycle/log.ts'
@@ -45,6 +47,8 @@ export interface PolicyUses {
   backtest(request: BacktestRequest): Promise<Backtest>
   /** Generates, and makes a draft of each callee's policies that is not there yet. @param callees only these; all when absent */
   propose(request: GenerateRequest, by: By, callees?: readonly string[]): Promise<Proposed>
+  /** What measured denials and predicted ones say is to be done next. */
+  advice(target: string): Promise<AdviceAnswer>
 }
 
 /** What was observed in a window. */
@@ -58,7 +62,8 @@ export interface Operations {
 export function policyQuestions(
   seen: (asked: AskedWindow) => Promise<Operations>,
   taught: (asked: AskedWindow) => Promise<Operations>,
-  lifecycle: Pick<Lifecycle, 'declarations' | 'propose'>,
+  lifecycle: Lifecycle,
+  store: Store,
 ): PolicyUses {
   const generated = async ({ target, window: asked, ...options }: GenerateRequest) => {
     const [{ window, inventory, calls }, declared] = await Promise.all([taught(asked), lifecycle.declarations()])
@@ -88,6 +93,7 @@ export function policyQuestions(
       const asked = callees ? units.filter(({ callee }) => callees.includes(callee)) : units
       return await lifecycle.propose(candidatesOf(asked, operations, replayed), by)
     },
+    advice: async (target) => await advise(store, lifecycle, seen, targetById(target).id, Date.now()),
     replay: async (files, asked) => {
       const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
       const rego = regoEngineFor(files)

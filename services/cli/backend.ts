@@ -42,6 +42,7 @@ export interface Backend {
   chains(asked: AskedChains): ReturnType<Cinch['chains']>
   templates: Cinch['templates']
   lifecycle: Omit<Cinch['lifecycle'], 'propose'>
+  advice: Cinch['advice']
   /** Generates, and makes drafts of what is new. */
   propose(options: PolicyOptions, by: By, callees?: readonly string[]): Promise<Proposed>
   senders(): Promise<Registration[]>

@@ -50,6 +50,7 @@ export function remoteBackend(url: string, token: string): Backend {
     },
     propose: async (options, by, callees) =>
       await post('/api/v1/policies/drafts', { ...options, why: by.why, callees }),
+    advice: async (target) => await get('/api/v1/policies/advice', { target }),
     lifecycle: remoteLifecycle(get, post),
     senders: async () => (await get<{ senders: Awaited<ReturnType<Backend['senders']>> }>('/api/v1/senders')).senders,
     register: async (registration) =>
@@ -70,6 +71,7 @@ function remoteLifecycle(get: Get, post: Post): Life {
     drafts: async () => (await get<{ drafts: Answer<'drafts'> }>('/api/v1/policies/drafts')).drafts,
     draft: async (asked) => await get('/api/v1/policies/drafts/one', asked),
     step: async (asked, step, { why }) => await post('/api/v1/policies/drafts/steps', { ...asked, ...step, why }),
+    deliver: async (target) => (await get<{ files: Answer<'deliver'> }>('/api/v1/policies/delivery', { target })).files,
     readBack: async (files, target, { why }) => await post('/api/v1/policies/read-back', { files, target, why }),
     declarations: async () => await get('/api/v1/policies/declared'),
     declare: async (permissions, { why }) =>

@@ -4,6 +4,7 @@ import type { Command, Context } from './command.ts'
 import { backtestCommand } from './commands/backtest.ts'
 import { chainsCommand } from './commands/chains.ts'
 import { declareCommand, declaredCommand } from './commands/declare.ts'
+import { adviceCommand, deliverCommand } from './commands/deliver.ts'
 import { diffCommand } from './commands/diff.ts'
 import { disagreementsCommand } from './commands/disagreements.ts'
 import {
@@ -48,7 +49,9 @@ export const COMMANDS: Command[] = [
   draftsCommand,
   draftCommand,
   ...stepCommands,
+  deliverCommand,
   readBackCommand,
+  adviceCommand,
   windowsCommand,
   logCommand,
   rejectsCommand,

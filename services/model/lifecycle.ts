@@ -106,3 +106,30 @@ export interface DraftContent extends DraftId {
   window: { since: string; until: string }
   permissions: Permission[]
 }
+
+/** Requests of one kind at a callee that were denied, or would have been: as the proxies told. */
+export interface MeasuredCall {
+  /** `namespace/workload`. */
+  destination: string
+  /** Principal, empty where none was told. */
+  source: string
+  method: string
+  path: string
+  decision: 'denied' | 'would_deny'
+  requests: number
+  last_seen: string
+}
+
+/** What is proposed for a draft, from what was measured or predicted; a person does it. */
+export interface Advice extends DraftId {
+  action: 'promote' | 'wait' | 'keep' | 'withdraw' | 'roll_back'
+  why: string
+  /** Since it came to its state. */
+  requests: number
+  /** Of them denied, or to be, and served before; and what replay said of as many. */
+  denied: number
+  expected: number
+  /** Denied, or to be, and never seen to be served: attacks, or what is new. */
+  unknown: number
+  calls: MeasuredCall[]
+}

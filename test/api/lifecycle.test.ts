@@ -39,14 +39,15 @@ const asDeployed = ({ path, content }: { path: string; content: string }, dryRun
   path: `cluster-${path.replaceAll('/', '-')}`,
   content: parseAllDocuments(content)
     .map((document) => {
-      const { metadata, ...rest } = document.toJS() as { metadata: object }
+      const { metadata, ...rest } = document.toJS() as { metadata: { name: string } }
+      const name = `${metadata.name}${dryRun ? '-dry-run' : ''}`
       const annotations = {
         'kubectl.kubernetes.io/last-applied-configuration': '…',
         ...(dryRun ? { 'istio.io/dry-run': 'true' } : {}),
       }
       return JSON.stringify({
         ...rest,
-        metadata: { ...metadata, annotations, uid: '7', resourceVersion: '9' },
+        metadata: { ...metadata, name, annotations, uid: '7', resourceVersion: '9' },
         status: {},
       })
     })

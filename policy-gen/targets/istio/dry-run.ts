@@ -6,6 +6,9 @@ import type { PolicyFile } from '../target.ts'
 /** Istio's own annotation; ALLOW and DENY policies only. Source: istio.io, "Security policy dry-run". */
 const ANNOTATION = 'istio.io/dry-run'
 
+/** What is tried stands beside what is enforced, so it has a name of its own. */
+const SUFFIX = '-dry-run'
+
 /**
  * The policies as a dry run: authorization is noted and not enforced. Mutual TLS and the verifying of tokens cannot be tried so;
  * they come with what is enforced.
@@ -21,12 +24,13 @@ export function dryRun(files: readonly PolicyFile[]): PolicyFile[] {
       .filter(isRecord)
       .filter(({ kind }) => kind === 'AuthorizationPolicy')
       .map(annotated)
-    return tried.length > 0 ? [{ path, content: yamlOf(tried, comment) }] : []
+    return tried.length > 0 ? [{ path: `dry-run/${path}`, content: yamlOf(tried, comment) }] : []
   })
 }
 
 function annotated(document: Record<string, unknown>): unknown {
   const metadata = isRecord(document['metadata']) ? document['metadata'] : {}
   const annotations = isRecord(metadata['annotations']) ? metadata['annotations'] : {}
-  return { ...document, metadata: { ...metadata, annotations: { ...annotations, [ANNOTATION]: 'true' } } }
+  const name = `${metadata['name']}${SUFFIX}`
+  return { ...document, metadata: { ...metadata, name, annotations: { ...annotations, [ANNOTATION]: 'true' } } }
 }

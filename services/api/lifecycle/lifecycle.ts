@@ -1,4 +1,5 @@
 import { declaredAt } from '../../../policy-gen/declared/read.ts'
+import { deliveryOf, dueStage } from '../../../policy-gen/lifecycle/deliver.ts'
 import { draftIn, lifeKey } from '../../../policy-gen/lifecycle/machine.ts'
 import { refusal } from '../../../policy-gen/lifecycle/refusal.ts'
 import { deployedIn, stageOf } from '../../../policy-gen/lifecycle/stages.ts'
@@ -66,6 +67,8 @@ export interface Lifecycle {
   propose(candidates: readonly Candidate[], by: By): Promise<Proposed>
   /** @throws CinchError `not_found`, `step_refused` */
   step(asked: AskedDraft, step: PersonStep, by: By): Promise<DraftLife>
+  /** The files of all that may be deployed, each draft in its stage. @throws CinchError `step_refused` */
+  deliver(target: string): Promise<PolicyFile[]>
   /** Holds what is deployed against what was approved. */
   readBack(files: PolicyFile[], target: string, by: By): Promise<ReadBack>
   declarations(): Promise<{ active: readonly Declaration[]; expired: readonly Declaration[] }>
@@ -125,7 +128,26 @@ export function createLifecycle(store: Store, now: () => number = Date.now): Lif
       })
       return await find({ ...draft })
     },
+    deliver: async (id) => {
+      const drafts = [...(await log.life()).drafts.values()]
+        .flat()
+        .filter((life) => life.target === id && dueStage(life) !== null)
+      const found: { life: DraftLife; content: DraftContent }[] = []
+      for (const life of drafts) found.push({ life, content: await contentOf(life) })
+      return deliveryOf(found, targetById(id))
+    },
     readBack: async (files, target, by) => await readBack(log, contentOf, files, target, by),
+    ...settings(log, now),
+    entries: log.entries,
+    verify: log.verify,
+  }
+}
+
+type Settings = 'declarations' | 'declare' | 'lift' | 'changeWindows' | 'windows'
+
+/** What is said of all drafts. */
+function settings(log: PolicyLog, now: () => number): Pick<Lifecycle, Settings> {
+  return {
     declarations: async () => declaredAt([...(await log.life()).declarations.values()], new Date(now()).toISOString()),
     declare: async (declarations, by) => await declare(log, declarations, by),
     lift: async (id, by) => await lift(log, id, by),
@@ -140,8 +162,6 @@ export function createLifecycle(store: Store, now: () => number = Date.now): Lif
       await log.append(by, () => [{ about: 'windows', windows }])
     },
     windows: async () => (await log.life()).windows,
-    entries: log.entries,
-    verify: log.verify,
   }
 }
 

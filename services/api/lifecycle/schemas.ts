@@ -13,6 +13,8 @@ const DRAFT = {
   digest: Type.Optional(text("Beginning of the draft's digest; the newest draft when absent", 64)),
 }
 
+export const TargetQuery = Type.Object({ target: DRAFT.target })
+
 export const DraftQuery = Type.Object(DRAFT)
 
 export const ProposeBody = Type.Object(

@@ -12,6 +12,7 @@ import {
   ProposeBody,
   ReadBackBody,
   StepBody,
+  TargetQuery,
   WindowsBody,
 } from '../lifecycle/schemas.ts'
 import { generateRequest, type PolicyOptions } from './policies.ts'
@@ -70,6 +71,21 @@ export function lifecycleRoutes(app: FastifyInstance, cinch: Cinch): void {
       schema: { summary: 'Holds what is deployed against what was approved', body: ReadBackBody },
     },
     async ({ body }) => await lifecycle.readBack(body.files, body.target ?? TARGET_DEFAULT, by(body)),
+  )
+  app.get<{ Querystring: { target?: string } }>(
+    '/api/v1/policies/delivery',
+    { schema: { summary: 'The files of all that may be deployed, each draft in its stage', querystring: TargetQuery } },
+    async ({ query }) => ({ files: await lifecycle.deliver(query.target ?? TARGET_DEFAULT) }),
+  )
+  app.get<{ Querystring: { target?: string } }>(
+    '/api/v1/policies/advice',
+    {
+      schema: {
+        summary: 'Promotions and rollbacks that measured denials propose, and what to promote first',
+        querystring: TargetQuery,
+      },
+    },
+    async ({ query }) => await cinch.advice(query.target ?? TARGET_DEFAULT),
   )
   settingRoutes(app, cinch)
 }
