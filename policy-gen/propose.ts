@@ -9,12 +9,13 @@ import { callerOf, type WorkloadOf, workloadsBehind } from './callers.ts'
 import { conditionsOf } from './conditions.ts'
 import { declaredBy, granularityOf, operationOf, UNSEEN } from './declared/operations.ts'
 import { PolicyError } from './errors.ts'
+import { type GuardCode, type GuardOptions, guardOf } from './guard.ts'
 import { type InventoryIndex, indexInventory } from './inventory-index.ts'
 import { addObservation, firstEvidence } from './merge.ts'
 import { type NamingRule, namingRule } from './naming.ts'
 import { scopeOf } from './scope.ts'
 
-export interface ProposeOptions {
+export interface ProposeOptions extends GuardOptions {
   /** Default `path`. */
   granularity?: Granularity
   /** Callers whose identity is known less well earn no permission. Default `joined`. */
@@ -32,7 +33,7 @@ export interface ProposeOptions {
 }
 
 /** Why observations earned no permission. Refused ones, and those that were answered that there is nothing, teach nothing. */
-export type SkipCode = 'denied' | 'not_found' | 'evidence' | 'principal' | 'callee' | 'declared'
+export type SkipCode = 'denied' | 'not_found' | 'evidence' | 'principal' | 'callee' | 'declared' | GuardCode
 
 export interface Skipped {
   code: SkipCode
@@ -98,6 +99,7 @@ export function propose(
   }
   // What others of the same permission were served needs none of its own.
   for (const { operation, key } of missing) if (!permissions.has(key)) skip(skipped, operation, 'not_found', NOT_FOUND)
+  guarded(permissions, skipped, operations, options)
   for (const { declaration, operation } of declarations) {
     const own = { ...settings, granularity: granularityOf(declaration) }
     const result = permit(operation, own, index, calleeOf, workloadOf)
@@ -112,6 +114,24 @@ export function propose(
     skipped: [...skipped.entries()].sort(byText).map(([, entry]) => entry),
     assumed: assumptions(sorted, options),
     expired: [...expired],
+  }
+}
+
+/** Takes out what has not earned its permission. */
+function guarded(
+  permissions: Map<string, Permission>,
+  skipped: Map<string, Skipped>,
+  operations: readonly ObservedOperation[],
+  options: GuardOptions,
+): void {
+  const guard = guardOf(operations, options)
+  for (const [key, permission] of [...permissions]) {
+    const refused = guard(permission)
+    if (!refused) continue
+    permissions.delete(key)
+    const { caller, callee, evidence } = permission
+    const names = { caller: caller.principal, callee: `${callee.namespace}/${callee.workload}` }
+    addSkipped(skipped, { ...refused, ...names, operations: 1, requests: evidence.requests, denied: 0 })
   }
 }
 
@@ -191,12 +211,16 @@ function calleeKey(callee: Callee): unknown[] {
 
 function skip(skipped: Map<string, Skipped>, operation: ObservedOperation, code: SkipCode, reason: string): void {
   const caller = operation.source.principal || operation.source.id
-  const callee = operation.destination.id
-  const key = JSON.stringify([callee, caller, code, reason])
-  const entry = skipped.get(key) ?? { code, reason, caller, callee, operations: 0, requests: 0, denied: 0 }
-  entry.operations += 1
-  entry.requests += operation.requests
-  entry.denied += operation.denied
+  const { requests, denied, destination } = operation
+  addSkipped(skipped, { code, reason, caller, callee: destination.id, operations: 1, requests, denied })
+}
+
+function addSkipped(skipped: Map<string, Skipped>, { operations, requests, denied, ...one }: Skipped): void {
+  const key = JSON.stringify([one.callee, one.caller, one.code, one.reason])
+  const entry = skipped.get(key) ?? { ...one, operations: 0, requests: 0, denied: 0 }
+  entry.operations += operations
+  entry.requests += requests
+  entry.denied += denied
   skipped.set(key, entry)
 }
 

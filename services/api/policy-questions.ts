@@ -1,5 +1,6 @@
 import { diff } from '../../policy-gen/diff/diff.ts'
 import { type Generated, type GenerateOptions, generate } from '../../policy-gen/generate.ts'
+import { leastPrivilege, type Privilege } from '../../policy-gen/least-privilege.ts'
 import { unitsOf } from '../../policy-gen/lifecycle/units.ts'
 import { preflight } from '../../policy-gen/preflight/preflight.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
@@ -22,7 +23,7 @@ import { type AdviceAnswer, advise } from './lifecycle/advise.ts'
 import { candidatesOf } from './lifecycle/candidates.ts'
 import type { Lifecycle, Proposed } from './lifecycle/lifecycle.ts'
 import type { By } from './lifecycle/log.ts'
-import { regoEngineFor } from './opa.ts'
+import { regoEngine, regoEngineFor } from './opa.ts'
 import type { AskedWindow } from './window.ts'
 
 export type GenerateRequest = { target: string; window: AskedWindow } & Omit<GenerateOptions, 'window'>
@@ -47,6 +48,8 @@ export interface PolicyUses {
   backtest(request: BacktestRequest): Promise<Backtest>
   /** Generates, and makes a draft of each callee's policies that is not there yet. @param callees only these; all when absent */
   propose(request: GenerateRequest, by: By, callees?: readonly string[]): Promise<Proposed>
+  /** How much more than was observed or declared policies allow, by granularity. */
+  privilege(request: GenerateRequest): Promise<Privilege>
   /** What measured denials and predicted ones say is to be done next. */
   advice(target: string): Promise<AdviceAnswer>
 }
@@ -92,6 +95,21 @@ export function policyQuestions(
       const units = unitsOf(report.permissions, inventory, targetById(request.target), window)
       const asked = callees ? units.filter(({ callee }) => callees.includes(callee)) : units
       return await lifecycle.propose(candidatesOf(asked, operations, replayed), by)
+    },
+    privilege: async ({ target, window: asked, ...options }) => {
+      const [learned, declared] = await Promise.all([taught(asked), lifecycle.declarations()])
+      const { window, inventory } = learned
+      const observed = observedOperations((await seen(asked)).calls.calls)
+      const rego = target === 'opa-rego' ? regoEngine() : null
+      const made = { ...options, declared, window }
+      return leastPrivilege(
+        observed,
+        observedOperations(learned.calls.calls),
+        inventory,
+        targetById(target),
+        made,
+        rego,
+      )
     },
     advice: async (target) => await advise(store, lifecycle, seen, targetById(target).id, Date.now()),
     replay: async (files, asked) => {

@@ -108,6 +108,13 @@ export const PoliciesBody = Type.Object(
     ),
     selector: Type.Optional(text("Label rule for callees that no inventory knows, such as 'app={workload}'", 512)),
     ambient: Type.Optional(text("Namespaces in Istio's ambient mode, such as 'shop,bank', or '*' for all", 4096)),
+    support: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 400, description: 'Distinct days on which something must have been seen' }),
+    ),
+    baseline: Type.Optional(text("What was first seen from then on waits for its owner's declaration; ISO 8601", 40)),
+    incidents: Type.Optional(
+      text('What was first seen within them teaches nothing: SINCE/UNTIL, separated by commas', 65_536),
+    ),
     ...window,
   },
   { additionalProperties: false },

@@ -43,6 +43,7 @@ export interface Backend {
   templates: Cinch['templates']
   lifecycle: Omit<Cinch['lifecycle'], 'propose'>
   advice: Cinch['advice']
+  privilege(options: PolicyOptions): ReturnType<Cinch['privilege']>
   /** Generates, and makes drafts of what is new. */
   propose(options: PolicyOptions, by: By, callees?: readonly string[]): Promise<Proposed>
   senders(): Promise<Registration[]>
@@ -107,6 +108,7 @@ async function localBackend(location: StoreLocation, note: (text: string) => voi
         await cinch.ingest(source, cluster, await openInput(path), progress),
       generate: async (options) => await cinch.generate(generateRequest(options)),
       backtest: async (asked) => await cinch.backtest(backtestRequest(asked)),
+      privilege: async (options) => await cinch.privilege(generateRequest(options)),
       propose: async (options, by, callees) => await cinch.propose(generateRequest(options), by, callees),
       senders: () => cinch.senders.list(),
       register: (registration) => cinch.senders.register(registration),

@@ -50,6 +50,7 @@ export function remoteBackend(url: string, token: string): Backend {
     },
     propose: async (options, by, callees) =>
       await post('/api/v1/policies/drafts', { ...options, why: by.why, callees }),
+    privilege: async (options) => await post('/api/v1/policies/privilege', options),
     advice: async (target) => await get('/api/v1/policies/advice', { target }),
     lifecycle: remoteLifecycle(get, post),
     senders: async () => (await get<{ senders: Awaited<ReturnType<Backend['senders']>> }>('/api/v1/senders')).senders,

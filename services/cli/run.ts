@@ -22,6 +22,7 @@ import { operationsCommand } from './commands/operations.ts'
 import { generateCommand, replayCommand } from './commands/policies.ts'
 import { logCommand } from './commands/policy-log.ts'
 import { preflightCommand } from './commands/preflight.ts'
+import { privilegeCommand } from './commands/privilege.ts'
 import { sendersCommand } from './commands/senders.ts'
 import { serveCommand } from './commands/serve.ts'
 import { sizeCommand } from './commands/size.ts'
@@ -42,6 +43,7 @@ export const COMMANDS: Command[] = [
   backtestCommand,
   diffCommand,
   preflightCommand,
+  privilegeCommand,
   testCommand,
   declareCommand,
   declaredCommand,

@@ -1,5 +1,5 @@
-/** Why access is right although a window may not show it. */
-export const DECLARATION_KINDS = ['failover', 'recovery', 'break-glass'] as const
+/** Why access is right although a window may not show it; `regular`: it does, and waits for its owner's word. */
+export const DECLARATION_KINDS = ['failover', 'recovery', 'break-glass', 'regular'] as const
 export type DeclarationKind = (typeof DECLARATION_KINDS)[number]
 
 /** A permission that its owner declares: it stands beside the observed ones, until it expires. */

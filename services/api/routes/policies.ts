@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { readIncidents } from '../../../policy-gen/guard.ts'
 import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
 import type { Evidence } from '../../model/evidence.ts'
 import type { Granularity } from '../../model/permission.ts'
@@ -17,6 +18,10 @@ export interface PolicyOptions extends AskedWindow {
   selector?: string | undefined
   /** Names of namespaces, with commas between them. */
   ambient?: string | undefined
+  /** Of the poisoning guard: days, a time, `SINCE/UNTIL` separated by commas. */
+  support?: string | number | undefined
+  baseline?: string | undefined
+  incidents?: string | undefined
 }
 
 export interface AskedBacktest extends PolicyOptions {
@@ -31,6 +36,17 @@ export function policyRoutes(app: FastifyInstance, cinch: Cinch): void {
     '/api/v1/policies',
     { schema: { summary: 'Least-privilege policies for what was observed, with their evidence', body: PoliciesBody } },
     async ({ body }) => await cinch.generate(generateRequest(body)),
+  )
+
+  app.post<{ Body: PolicyOptions }>(
+    '/api/v1/policies/privilege',
+    {
+      schema: {
+        summary: 'How much more than was observed or declared policies allow, by granularity',
+        body: PoliciesBody,
+      },
+    },
+    async ({ body }) => await cinch.privilege(generateRequest(body)),
   )
 
   app.post<{ Body: { files: PolicyFile[] } & AskedWindow }>(
@@ -86,5 +102,8 @@ export function generateRequest(options: PolicyOptions): GenerateRequest {
     ...(options.principal ? { principalRule: options.principal } : {}),
     ...(options.selector ? { selectorRule: options.selector } : {}),
     ...(options.ambient ? { ambient: options.ambient.split(',').map((name) => name.trim()) } : {}),
+    ...(options.support ? { minimumDays: Number(options.support) } : {}),
+    ...(options.baseline ? { baseline: options.baseline } : {}),
+    ...(options.incidents ? { incidents: readIncidents(options.incidents) } : {}),
   }
 }

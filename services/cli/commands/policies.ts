@@ -38,6 +38,9 @@ export const GENERATE: Options = {
     value: 'NAMESPACES',
     help: "namespaces in Istio's ambient mode, such as shop,bank, or '*' for all",
   },
+  support: { type: 'string', value: 'N', help: 'distinct days on which something must have been seen (default 1)' },
+  baseline: { type: 'string', value: 'T', help: "what was first seen from then on waits for its owner's declaration" },
+  incidents: { type: 'string', value: 'T/T,…', help: 'what was first seen within them teaches nothing: SINCE/UNTIL' },
   ...WINDOW,
 }
 

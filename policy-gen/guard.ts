@@ -1,0 +1,95 @@
+import type { ObservedOperation } from '../services/model/operation.ts'
+import type { Permission } from '../services/model/permission.ts'
+import { PolicyError } from './errors.ts'
+
+/** Operations of one caller at one callee that were refused or not there: so many distinct ones are looking for something. */
+const PROBES_MIN = 10
+const INCIDENTS_MAX = 1_000
+
+/** What may not teach, whoever does it and however often: whoever waits long enough would write the policy. */
+export interface GuardOptions {
+  /** Distinct days on which something must have been seen; requests count for nothing. Default 1. */
+  minimumDays?: number
+  /** What was first seen from then on waits for the word of the callee's owner. ISO 8601, UTC. */
+  baseline?: string
+  /** What was first seen within one of them teaches nothing. Half-open, ISO 8601, UTC. */
+  incidents?: readonly { since: string; until: string }[]
+}
+
+export type GuardCode = 'support' | 'new' | 'incident' | 'probing'
+
+/** Why a permission is not earned; null when it is. */
+export type Guard = (permission: Permission) => { code: GuardCode; reason: string } | null
+
+/**
+ * The poisoning guard, on permissions as observations made them: one that is seen at another time or path too is judged by all.
+ *
+ * @throws PolicyError `bad_option`
+ */
+export function guardOf(operations: readonly ObservedOperation[], options: GuardOptions): Guard {
+  const { minimumDays = 1, incidents = [] } = options
+  if (!Number.isInteger(minimumDays) || minimumDays < 1 || minimumDays > 400)
+    throw new PolicyError('bad_option', `the least number of days is a whole number from 1 to 400, not ${minimumDays}`)
+  if (incidents.length > INCIDENTS_MAX)
+    throw new PolicyError('bad_option', `there are more than ${INCIDENTS_MAX} incidents`)
+  const baseline = options.baseline === undefined ? null : moment(options.baseline)
+  const marked = incidents.map(({ since, until }) => ({ since: moment(since), until: moment(until) }))
+  const probedFrom = probes(operations)
+  return ({ caller, callee, evidence }) => {
+    const first = moment(evidence.first_seen)
+    const incident = marked.find(({ since, until }) => first >= since && first < until)
+    if (incident) return { code: 'incident', reason: 'it was first seen within a marked incident' }
+    const probed = callee.members.flatMap(
+      (member) => probedFrom.get(keyOf(caller.principal, callee.namespace, member)) ?? [],
+    )
+    if (probed.some((from) => first >= from))
+      return {
+        code: 'probing',
+        reason: `its caller was then trying operations that are refused or not there, ${PROBES_MIN} or more`,
+      }
+    if (baseline !== null && first >= baseline)
+      return {
+        code: 'new',
+        reason: `it was first seen after the baseline of ${options.baseline}; the callee's owner may declare it`,
+      }
+    if (evidence.days < minimumDays)
+      return {
+        code: 'support',
+        reason: `it was seen on ${evidence.days} of ${minimumDays} days; the callee's owner may declare it`,
+      }
+    return null
+  }
+}
+
+function moment(text: string): number {
+  const ms = Date.parse(text)
+  if (Number.isNaN(ms)) throw new PolicyError('bad_option', `${JSON.stringify(text)} is no time; give ISO 8601, UTC`)
+  return ms
+}
+
+const keyOf = (principal: string, namespace: string, workload: string) =>
+  JSON.stringify([principal, namespace, workload])
+
+/** Since when callers look for what there is at a callee, milliseconds since 1970: from their first of so many tries. */
+function probes(operations: readonly ObservedOperation[]): Map<string, number> {
+  const failed = operations.filter(({ requests, notFound = 0 }) => requests <= notFound)
+  const tries = Map.groupBy(failed, ({ source, destination }) =>
+    keyOf(source.principal, destination.namespace, destination.workload),
+  )
+  const found = [...tries].filter(([, list]) => list.length >= PROBES_MIN)
+  return new Map(found.map(([key, list]) => [key, Math.min(...list.map(({ firstSeen }) => Date.parse(firstSeen)))]))
+}
+
+/**
+ * Reads incidents as `SINCE/UNTIL`, separated by commas.
+ *
+ * @throws PolicyError `bad_option`
+ */
+export function readIncidents(text: string): { since: string; until: string }[] {
+  return text.split(',').map((one) => {
+    const [since = '', until = '', ...more] = one.trim().split('/')
+    if (more.length > 0 || moment(since) >= moment(until))
+      throw new PolicyError('bad_option', `${JSON.stringify(one)} is no incident; give SINCE/UNTIL`)
+    return { since, until }
+  })
+}
