@@ -61,13 +61,49 @@ export interface Operations {
   calls: Calls<OperationRow>
 }
 
+type Observe = (asked: AskedWindow) => Promise<Operations>
+
 /** @param seen what was observed; @param taught the same with paths as templates, from which policies are made */
-export function policyQuestions(
-  seen: (asked: AskedWindow) => Promise<Operations>,
-  taught: (asked: AskedWindow) => Promise<Operations>,
+export function policyQuestions(seen: Observe, taught: Observe, lifecycle: Lifecycle, store: Store): PolicyUses {
+  return {
+    ...making(seen, taught, lifecycle),
+    advice: async (target) => await advise(store, lifecycle, seen, targetById(target).id, Date.now()),
+    replay: async (files, asked) => {
+      const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
+      const rego = regoEngineFor(files)
+      const context = { inventory, assumed: readAssumed(files), window, rego, declared }
+      return replay(files, observedOperations(calls.calls), context)
+    },
+    diff: async (files, asked, rules = {}) => {
+      const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
+      const assumed = { ...readAssumed(files), ...rules }
+      return diff(files, observedOperations(calls.calls), { inventory, assumed, window, declared })
+    },
+    preflight: async (files, asked) => {
+      const { window, inventory, calls } = await seen(asked)
+      return preflight(files, observedOperations(calls.calls), { inventory, window })
+    },
+    backtest: async ({ window: asked, ...options }) => {
+      const { window } = await seen(asked)
+      const observations = async (within: Window) => {
+        const { inventory, calls } = await seen(within)
+        return {
+          seen: observedOperations(calls.calls),
+          learned: observedOperations(withTemplates(calls.calls, templatesOfCalls(calls.calls))),
+          inventory,
+        }
+      }
+      return await backtest(observations, { ...options, declared: await lifecycle.declarations(), window })
+    },
+  }
+}
+
+/** What policies are made, and how wide they are. */
+function making(
+  seen: Observe,
+  taught: Observe,
   lifecycle: Lifecycle,
-  store: Store,
-): PolicyUses {
+): Pick<PolicyUses, 'generate' | 'propose' | 'privilege'> {
   const generated = async ({ target, window: asked, ...options }: GenerateRequest) => {
     const [{ window, inventory, calls }, declared] = await Promise.all([taught(asked), lifecycle.declarations()])
     const made = generate(observedOperations(calls.calls), inventory, targetById(target), {
@@ -110,34 +146,6 @@ export function policyQuestions(
         made,
         rego,
       )
-    },
-    advice: async (target) => await advise(store, lifecycle, seen, targetById(target).id, Date.now()),
-    replay: async (files, asked) => {
-      const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
-      const rego = regoEngineFor(files)
-      const context = { inventory, assumed: readAssumed(files), window, rego, declared }
-      return replay(files, observedOperations(calls.calls), context)
-    },
-    diff: async (files, asked, rules = {}) => {
-      const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
-      const assumed = { ...readAssumed(files), ...rules }
-      return diff(files, observedOperations(calls.calls), { inventory, assumed, window, declared })
-    },
-    preflight: async (files, asked) => {
-      const { window, inventory, calls } = await seen(asked)
-      return preflight(files, observedOperations(calls.calls), { inventory, window })
-    },
-    backtest: async ({ window: asked, ...options }) => {
-      const { window } = await seen(asked)
-      const observations = async (within: Window) => {
-        const { inventory, calls } = await seen(within)
-        return {
-          seen: observedOperations(calls.calls),
-          learned: observedOperations(withTemplates(calls.calls, templatesOfCalls(calls.calls))),
-          inventory,
-        }
-      }
-      return await backtest(observations, { ...options, declared: await lifecycle.declarations(), window })
     },
   }
 }
