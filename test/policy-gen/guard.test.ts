@@ -48,9 +48,7 @@ describe('the poisoning guard', () => {
   it("its callee's owner may say that it is right", () => {
     const word = `permissions: [{id: cards, kind: regular, caller: cluster.local/ns/shop/sa/cart, callee: shop/orders, port: 8080, method: GET, path: /cards, owner: team-orders, reason: a new page, expires: 2027-01-01}]`
     const declared = declaredAt(readDeclarations(word, 'x'), '2026-01-15T00:00:00.000Z')
-    expect(callsOf([...ordinary, poison], { baseline, declared })).toEqual(
-      ['cart /cards', 'cart /carts', 'web /items'],
-    )
+    expect(callsOf([...ordinary, poison], { baseline, declared })).toEqual(['cart /cards', 'cart /carts', 'web /items'])
   })
 
   it('whatever is seen for the first time after the baseline, the permissions are those of before', () => {
