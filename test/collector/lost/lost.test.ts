@@ -103,7 +103,7 @@ describe.each(Object.keys(WAYS))('%s', (kind) => {
         await isExact(kind, name)
       }
     }
-  }, 300_000)
+  }, 600_000)
 
   test('the store is started anew after an insert whose answer is lost', async () => {
     const whole = `${kind} again`
@@ -118,7 +118,7 @@ describe.each(Object.keys(WAYS))('%s', (kind) => {
       await takeIn(name, kind)
       await isExact(kind, name)
     }
-  }, 300_000)
+  }, 600_000)
 
   test('Cinch is killed when an insert is done and it has not heard of it', async () => {
     const run = (name: string, when?: Promise<void>) => runKilled(CHILD, [way.url, kind, name, room.dir], when)
@@ -138,5 +138,5 @@ describe.each(Object.keys(WAYS))('%s', (kind) => {
       await run(name)
       await isExact(kind, name)
     }
-  }, 300_000)
+  }, 600_000)
 })
