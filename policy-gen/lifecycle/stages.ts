@@ -59,3 +59,19 @@ function said(document: unknown): string[] {
 
 /** What changes what a policy does, or where. */
 const OWN_ANNOTATION = /^(istio\.io\/dry-run|cinch\.cluster)$/
+
+/** Names of deployed documents that are of a draft's kinds and that no draft has: what others wrote, or somebody changed. */
+export function foreignIn(deployed: Deployed, drafts: readonly PolicyFile[]): string[] {
+  const own = deployedIn(drafts)
+  const kinds = new Set([...own].map((document) => kindOf(document).kind))
+  return [...deployed]
+    .filter((document) => !own.has(document) && kinds.has(kindOf(document).kind))
+    .map((document) => kindOf(document).name)
+    .sort()
+}
+
+function kindOf(document: string): { kind: string; name: string } {
+  const value: unknown = JSON.parse(document)
+  const { kind = '', namespace = '', name = '' } = isRecord(value) ? value : {}
+  return { kind: String(kind), name: isRecord(value) ? `${kind} ${namespace}/${name}` : 'a file' }
+}

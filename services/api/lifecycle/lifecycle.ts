@@ -2,7 +2,7 @@ import { declaredAt } from '../../../policy-gen/declared/read.ts'
 import { deliveryOf, dueStage } from '../../../policy-gen/lifecycle/deliver.ts'
 import { draftIn, lifeKey } from '../../../policy-gen/lifecycle/machine.ts'
 import { refusal } from '../../../policy-gen/lifecycle/refusal.ts'
-import { deployedIn, stageOf } from '../../../policy-gen/lifecycle/stages.ts'
+import { deployedIn, filesAt, foreignIn, stageOf } from '../../../policy-gen/lifecycle/stages.ts'
 import { digestOf, filesOf, type Unit } from '../../../policy-gen/lifecycle/units.ts'
 import { CHANGE_WINDOWS_MAX, readChangeWindow } from '../../../policy-gen/lifecycle/windows.ts'
 import { targetById } from '../../../policy-gen/targets/index.ts'
@@ -52,6 +52,8 @@ export interface ReadBack {
   partial: DraftId[]
   /** Deployed, and nobody promoted it there. */
   refused: (DraftId & { stage: string; why: string })[]
+  /** Deployed policies of the same kinds that no draft has: what others wrote, or somebody changed. */
+  foreign: string[]
 }
 
 export interface DraftAnswer extends DraftLife {
@@ -210,9 +212,16 @@ async function readBack(
     .flat()
     .filter((draft) => draft.target === targetId && draft.state !== 'withdrawn')
   const found: { draft: DraftLife; stage: ReturnType<typeof stageOf> }[] = []
-  for (const draft of drafts)
-    found.push({ draft, stage: stageOf(deployed, filesOf(await contentOf(draft), target), target) })
-  const result: ReadBack = { confirmed: [], partial: [], refused: [] }
+  const contents: PolicyFile[] = []
+  for (const draft of drafts) {
+    const own = filesOf(await contentOf(draft), target)
+    contents.push(...own)
+    found.push({ draft, stage: stageOf(deployed, own, target) })
+  }
+  const both = (content: PolicyFile[]) =>
+    (['enforced', 'dry_run'] as const).flatMap((stage) => filesAt(stage, content, target))
+  const foreign = foreignIn(deployed, both(contents))
+  const result: ReadBack = { confirmed: [], partial: [], refused: [], foreign }
   await log.append(by, (life, at) => {
     Object.assign(result, { confirmed: [], partial: [], refused: [] })
     return found.flatMap(({ draft, stage }) => {

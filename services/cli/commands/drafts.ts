@@ -145,12 +145,13 @@ export const readBackCommand: Command = {
   run: async ({ args, backend, print }) => {
     const files = policiesIn(args, 'policies read-back')
     const result = await (await backend()).lifecycle.readBack(files, args.text('target') ?? 'istio', authorOf(args))
-    const { confirmed, partial, refused } = result
+    const { confirmed, partial, refused, foreign } = result
     const text = [
       `${confirmed.length} are now where they were promoted to`,
       ...confirmed.map(({ callee, stage }) => `  ${callee}: ${stage}`),
       ...partial.map(({ callee }) => `in part only, or changed: ${callee}`),
       ...refused.map(({ callee, stage, why }) => `${stage}, and should not be: ${callee}: ${why}`),
+      ...foreign.map((name) => `of no draft: ${name}`),
     ]
     print(args.flag('json') ? toJson(result) : text.join('\n'))
     return partial.length + refused.length > 0 ? 1 : 0
