@@ -20,12 +20,13 @@ export interface CalleeRules {
 
 /**
  * Groups the operations' destinations into callees. Every operation counts for the callee's plaintext, also those that
- * earn no permission: STRICT would break them.
+ * earn no permission: STRICT would break them. But what may not teach must not keep plaintext open.
  */
 export function calleesOf(
   operations: readonly ObservedOperation[],
   index: InventoryIndex,
   rules: CalleeRules,
+  teaches: (operation: ObservedOperation) => boolean = () => true,
 ): CalleeOf {
   const results = new Map<string, CalleeResult>()
   const groups = new Map<string, Callee>()
@@ -34,7 +35,8 @@ export function calleesOf(
     const result = results.get(key) ?? grouped(resolve(operation, index, rules), groups)
     results.set(key, result)
     if (!result.ok) continue
-    if (operation.mtls === 'no') result.callee.plaintextRequests += operation.requests + operation.denied
+    if (operation.mtls === 'no' && teaches(operation))
+      result.callee.plaintextRequests += operation.requests + operation.denied
     if (operation.mtls === 'yes') result.callee.mutualTlsSeen = true
   }
   for (const callee of groups.values()) nameGroup(callee)

@@ -61,6 +61,16 @@ export function guardOf(operations: readonly ObservedOperation[], options: Guard
   }
 }
 
+/** Whether the time at which an operation was first seen lets it teach anything; its callee's mutual TLS, too. */
+export function teachesBy({ baseline, incidents = [] }: GuardOptions): (operation: ObservedOperation) => boolean {
+  const from = baseline === undefined ? Number.POSITIVE_INFINITY : moment(baseline)
+  const marked = incidents.map(({ since, until }) => ({ since: moment(since), until: moment(until) }))
+  return ({ firstSeen }) => {
+    const first = Date.parse(firstSeen)
+    return first < from && !marked.some(({ since, until }) => first >= since && first < until)
+  }
+}
+
 function moment(text: string): number {
   const ms = Date.parse(text)
   if (Number.isNaN(ms)) throw new PolicyError('bad_option', `${JSON.stringify(text)} is no time; give ISO 8601, UTC`)

@@ -9,7 +9,7 @@ import { callerOf, type WorkloadOf, workloadsBehind } from './callers.ts'
 import { conditionsOf } from './conditions.ts'
 import { declaredBy, granularityOf, operationOf, UNSEEN } from './declared/operations.ts'
 import { PolicyError } from './errors.ts'
-import { type GuardCode, type GuardOptions, guardOf } from './guard.ts'
+import { type GuardCode, type GuardOptions, guardOf, teachesBy } from './guard.ts'
 import { type InventoryIndex, indexInventory } from './inventory-index.ts'
 import { addObservation, firstEvidence } from './merge.ts'
 import { type NamingRule, namingRule } from './naming.ts'
@@ -79,7 +79,7 @@ export function propose(
   const declarations = active.map((declaration) => ({ declaration, operation: operationOf(declaration) }))
   const asked =
     declarations.length > 0 ? [...operations, ...declarations.map(({ operation }) => operation)] : operations
-  const calleeOf = calleesOf(asked, index, settings)
+  const calleeOf = calleesOf(asked, index, settings, teachesBy(options))
   const workloadOf = workloadsBehind(index, settings.ambient)
   const permissions = new Map<string, Permission>()
   const skipped = new Map<string, Skipped>()

@@ -76,6 +76,15 @@ describe('the poisoning guard', () => {
     }
   })
 
+  it('plaintext that comes after the baseline does not open the callee for plaintext', () => {
+    const plain = seen({ from: 'shop/cart', path: '/carts', mtls: 'no' }, baseline, 5)
+    const modeOf = (options: ProposeOptions) => {
+      const { files } = generate([...ordinary, plain], inventory, targetById('istio'), { ...options, window: WINDOW })
+      return /mode: (\w+)/.exec(files.find(({ path }) => path === '2-mtls/shop.orders.yaml')?.content ?? '')?.[1]
+    }
+    expect([modeOf({ baseline }), modeOf({})]).toEqual(['STRICT', 'PERMISSIVE'])
+  })
+
   it('support counts days, and no requests', () => {
     const rare = [...ordinary, seen({ path: '/rare', requests: 1_000_000 }, '2026-01-02T00:00:00Z', 2)]
     expect(callsOf(rare, { minimumDays: 3 })).toEqual(['cart /carts', 'web /items'])
