@@ -47,9 +47,9 @@ export const REQUIREMENTS: Requirement[] = [
     present: () => kafkaClassPath() !== undefined,
   },
   {
-    what: 'an engine of NetworkPolicies (Cyclonus)',
+    what: 'the engines that decide by policies, or take them (Cyclonus, kube-network-policies, OPA, the API server’s validation)',
     variable: 'CINCH_REQUIRE_ENGINES',
-    how: 'npm run lab:setup with Go 1.26; rendered NetworkPolicies are decided by it',
+    how: 'npm run lab:setup with Go 1.26; rendered policies are decided and validated by them',
     present: () => ENGINES.every((engine) => engineBinary(engine) !== undefined),
   },
   {

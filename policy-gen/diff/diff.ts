@@ -38,7 +38,12 @@ export function diff(
   const others = deployed.flatMap(({ rules }) => rules).filter((rule) => !shadowed.has(rule))
   const guards = guardsOf(context.window)
   const shown = (rule: DeployedRule) => ruleUse(rule, uses.get(rule) ?? [], guards)
-  const { revoke = [], restrict = [], keep = [] } = Object.groupBy(others, (rule) => useOf(rule, uses.get(rule)))
+  const says = new Map(deployed.flatMap((one) => one.rules.map((rule) => [rule, one.says] as const)))
+  const {
+    revoke = [],
+    restrict = [],
+    keep = [],
+  } = Object.groupBy(others, (rule) => useOf(rule, uses.get(rule), says.get(rule) ?? []))
   return {
     window: context.window,
     days: daysOf(context.window).length,
@@ -51,9 +56,13 @@ export function diff(
   }
 }
 
-function useOf(rule: DeployedRule, uses: readonly ObservedOperation[] | undefined): 'revoke' | 'restrict' | 'keep' {
+function useOf(
+  rule: DeployedRule,
+  uses: readonly ObservedOperation[] | undefined,
+  says: DeployedRules['says'],
+): 'revoke' | 'restrict' | 'keep' {
   if (!uses) return 'revoke'
-  return isBroad(rule, uses) ? 'restrict' : 'keep'
+  return isBroad(rule, uses, says) ? 'restrict' : 'keep'
 }
 
 function deployedIn(files: readonly PolicyText[], layers: LayerContext): DeployedRules[] {
@@ -88,14 +97,20 @@ function guardsOf(window: { since: string; until: string }): string[] {
  * Whether a rule could say less and still allow its uses: a field is open, and they all tell what would stand there. A
  * template says what was seen: many values of one operation.
  */
-function isBroad({ source, method, path }: DeployedRule, uses: readonly ObservedOperation[]): boolean {
+function isBroad(
+  { source, port, method, path, conditions }: DeployedRule,
+  uses: readonly ObservedOperation[],
+  says: DeployedRules['says'],
+): boolean {
   const isOpen = (text: string) => text === '' || text.includes('*')
   const all = (tells: (operation: ObservedOperation) => boolean) => uses.every(tells)
-  return (
-    (isOpen(source) && all((use) => use.source.id !== '')) ||
-    (isOpen(method) && all((use) => use.method !== '')) ||
-    (isOpen(path) && !isTemplate(path) && all((use) => use.path !== '' && !use.pathFlags.includes('route')))
-  )
+  const broad = {
+    source: () => isOpen(source) && all((use) => use.source.id !== ''),
+    port: () => port === 0 && conditions.length === 0 && all((use) => use.workloadPort !== 0),
+    method: () => isOpen(method) && all((use) => use.method !== ''),
+    path: () => isOpen(path) && !isTemplate(path) && all((use) => use.path !== '' && !use.pathFlags.includes('route')),
+  }
+  return says.some((field) => broad[field]())
 }
 
 function ruleUse(rule: DeployedRule, used: readonly ObservedOperation[], guards: readonly string[]): RuleUse {

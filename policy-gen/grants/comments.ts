@@ -44,7 +44,8 @@ function observedOf(permissions: readonly Permission[]): string {
   return `${requests} requests on ${days} days, ${first} to ${last}, identity ${strength}${named}`
 }
 
-function quoted(text: string): string {
+/** Text that somebody else chose, so that nothing in it can end a line. */
+export function quoted(text: string): string {
   const safe = JSON.stringify(text).replace(
     /[^\x20-\x7e]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -120,7 +120,37 @@ test('lists that multiply beyond all reading are refused', () => {
 })
 
 test('a set without rules that can be compared is refused', () => {
-  expect(() => diff([], [], { inventory: LABELS, window: WINDOW })).toThrow('formats: istio')
+  expect(() => diff([], [], { inventory: LABELS, window: WINDOW })).toThrow('formats: kubernetes, istio')
+})
+
+test('of a network policy, each peer and port stands for itself', () => {
+  const content = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: orders, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: orders}}
+  ingress:
+    - from: [{podSelector: {matchLabels: {app: web}}}, {podSelector: {matchLabels: {app: job}}}]
+      ports: [{port: 8080}, {port: 9090}]
+    - from: [{podSelector: {matchLabels: {app: probe}}}]
+    - ports: [{port: 7070}]
+`
+  const seen = [
+    operation({ requests: 7 }),
+    operation({ from: 'shop/job', port: 9090 }),
+    operation({ from: 'shop/probe', port: 8081 }),
+    operation({ from: 'shop/api', port: 7070 }),
+    operation({ from: 'shop/api', requests: 3 }),
+  ]
+  const found = diff([{ path: 'a.yaml', content }], seen, { inventory: inventoryOf(seen), window: WINDOW })
+  const shownAs = ({ source, port }: RuleUse) => `${source} ${port}`
+  const pods = (app: string) => JSON.stringify({ podSelector: { matchLabels: { app } } })
+  expect(found.grant.map(({ source, workload_port }) => [source, workload_port])).toEqual([
+    ['cluster.local/ns/shop/sa/api', 8080],
+  ])
+  expect(found.revoke.map(shownAs)).toEqual([`${pods('web')} 9090`, `${pods('job')} 8080`])
+  expect(found.restrict.map(shownAs)).toEqual([`${pods('probe')} 0`, ' 7070'])
+  expect(found).toMatchObject({ kept: 2, shadowed: [] })
 })
 
 /** What was generated from a window is what it needs; without some of its operations it is that much too wide. */

@@ -24,6 +24,7 @@ export function deployedRules(documents: IstioDocuments, { index, selectorRule }
   const policiesOf = policiesByCallee({ ...documents, authorization: apart }, index, selectorRule)
   return {
     rules: [...byId.values()],
+    says: ['source', 'method', 'path'],
     usedBy: ({ destination }, request) =>
       matching(request, policiesOf(destination).allow).flatMap((id) => byId.get(id) ?? []),
   }

@@ -1,26 +1,14 @@
 import type { ObservedOperation, Party } from '../../../services/model/operation.ts'
 import type { LayerContext, Verdict } from '../layer.ts'
-import { type KnownLabels, labelsOf, sameName } from '../selection.ts'
-import { all, every, fromBoolean, some, type Tri } from '../tri.ts'
-import type { NetworkPolicy } from './documents.ts'
-import type { NetworkPeer, NetworkPort, NetworkRule } from './read-policy.ts'
-
-/** A pod as far as it is known, on either end of a connection. */
-interface Pod {
-  party: Party
-  labels: KnownLabels
-}
-
-interface Connection {
-  peer: Pod
-  port: number
-  /** Whether it is TCP: all that Cinch sees is, but a reporter that tells no protocol may mean anything. */
-  tcp: Tri
-}
+import { labelsOf } from '../selection.ts'
+import { all, some, type Tri } from '../tri.ts'
+import { type Connection, matches, ofPeer, type Pod } from './connection.ts'
+import type { NetworkDocuments, NetworkPolicy, TierPolicy } from './documents.ts'
+import { outcomesOf } from './tiers.ts'
 
 /** Both directions must let a connection pass: what the caller's pods may reach, and who may reach the callee's. */
 export function evaluate(
-  policies: readonly NetworkPolicy[],
+  policies: NetworkDocuments,
   { source, destination, protocol }: ObservedOperation,
   port: number,
   { index, selectorRule }: LayerContext,
@@ -38,12 +26,71 @@ export function evaluate(
 
 const UNSELECTED: Verdict = { allowed: 'yes', reason: 'no NetworkPolicy selects the pods' }
 
-function inDirection(
-  direction: 'ingress' | 'egress',
+type Direction = 'ingress' | 'egress'
+
+/** The cluster's Admin tier, then the namespaces' NetworkPolicies, then, for pods that none selects, the Baseline tier. */
+function inDirection(direction: Direction, documents: NetworkDocuments, pod: Pod, connection: Connection): Verdict {
+  const { policies, tiers } = documents
+  const possible: Verdict[] = []
+  for (const { action, by } of outcomes('Admin', tiers, direction, pod, connection)) {
+    if (action === 'Accept' || action === 'Deny') possible.push(decided(action, by))
+    else possible.push(...behindAdmin(direction, policies, tiers, pod, connection))
+  }
+  return agreed(possible)
+}
+
+function behindAdmin(
+  direction: Direction,
+  policies: readonly NetworkPolicy[],
+  tiers: readonly TierPolicy[],
+  pod: Pod,
+  connection: Connection,
+): Verdict[] {
+  const { isolated, verdict } = byNamespace(direction, policies, pod, connection)
+  if (isolated === 'yes') return [verdict]
+  const baseline = outcomes('Baseline', tiers, direction, pod, connection).map(({ action, by }) =>
+    action === 'Accept' || action === 'Deny' ? decided(action, by) : UNSELECTED,
+  )
+  return isolated === 'no' ? baseline : [verdict, ...baseline]
+}
+
+function outcomes(
+  tier: TierPolicy['tier'],
+  tiers: readonly TierPolicy[],
+  direction: Direction,
+  pod: Pod,
+  connection: Connection,
+) {
+  const own = tiers.filter((policy) => policy.tier === tier)
+  return outcomesOf(own, direction, pod, connection)
+}
+
+function decided(action: 'Accept' | 'Deny', by: string): Verdict {
+  return action === 'Accept'
+    ? { allowed: 'yes', reason: `accepted by ${by}` }
+    : { allowed: 'no', reason: `denied by ${by}` }
+}
+
+function agreed(possible: readonly Verdict[]): Verdict {
+  const [first = UNSELECTED] = possible
+  if (possible.every(({ allowed }) => allowed === first.allowed)) return first
+  const unknown = possible.find(({ allowed }) => allowed === 'unknown')
+  const named = possible.find(({ reason }) => reason !== UNSELECTED.reason)?.reason ?? ''
+  return (
+    unknown ?? {
+      allowed: 'unknown',
+      reason: `not known: labels, addresses or the port on which it depends; perhaps ${named}`,
+    }
+  )
+}
+
+/** What NetworkPolicies say, and whether one selects the pod at all. */
+function byNamespace(
+  direction: Direction,
   policies: readonly NetworkPolicy[],
   pod: Pod,
   connection: Connection,
-): Verdict {
+): { isolated: Tri; verdict: Verdict } {
   let isolated: Tri = 'no'
   let allowed: Tri = 'no'
   const names: string[] = []
@@ -57,51 +104,19 @@ function inDirection(
       applies,
       some(rules, (rule) => matches(rule, policy, connection)),
     )
-    if (matched === 'yes') return { allowed: 'yes', reason: `allowed by NetworkPolicy ${names.at(-1)}` }
+    if (matched === 'yes') {
+      return { isolated: 'yes', verdict: { allowed: 'yes', reason: `allowed by NetworkPolicy ${names.at(-1)}` } }
+    }
     if (matched === 'unknown') allowed = 'unknown'
   }
-  if (isolated === 'no') return UNSELECTED
+  if (isolated === 'no') return { isolated, verdict: UNSELECTED }
   const listed = `NetworkPolicy ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
-  if (isolated === 'yes' && allowed === 'no') return { allowed: 'no', reason: `no rule of ${listed} matches` }
-  return { allowed: 'unknown', reason: `not known: labels, addresses or the port that ${listed} asks for` }
+  if (isolated === 'yes' && allowed === 'no')
+    return { isolated, verdict: { allowed: 'no', reason: `no rule of ${listed} matches` } }
+  const reason = `not known: labels, addresses or the port that ${listed} asks for`
+  return { isolated, verdict: { allowed: 'unknown', reason } }
 }
 
-function selects({ cluster, namespace, pods }: NetworkPolicy, { party, labels }: Pod): Tri {
-  return all(
-    cluster === undefined ? 'yes' : sameName(cluster, party.cluster),
-    sameName(namespace, party.namespace),
-    pods(labels),
-  )
-}
-
-function matches({ peers, ports }: NetworkRule, policy: NetworkPolicy, connection: Connection): Tri {
-  const parts = [
-    () => (ports === null ? 'yes' : some(ports, (port) => atPort(port, connection))),
-    () => (peers === null ? 'yes' : some(peers, (peer) => ofPeer(peer, policy, connection.peer))),
-  ]
-  return every(parts, (part): Tri => part())
-}
-
-function atPort({ protocol, port, endPort }: NetworkPort, connection: Connection): Tri {
-  if (protocol !== 'TCP') return connection.tcp === 'yes' ? 'no' : 'unknown'
-  return all(connection.tcp, atNumber(port, endPort, connection.port))
-}
-
-// A name is one of the pod's containers' ports, which the inventory does not have.
-function atNumber(port: NetworkPort['port'], endPort: number, observed: number): Tri {
-  if (port === null) return 'yes'
-  if (typeof port === 'string' || observed === 0) return 'unknown'
-  return fromBoolean(observed >= port && observed <= Math.max(port, endPort))
-}
-
-// Of a namespace's labels, one is always there and cannot be changed: its name.
-function ofPeer(peer: NetworkPeer, policy: NetworkPolicy, { party, labels }: Pod): Tri {
-  if (peer.is === 'address') return 'unknown'
-  const named = { labels: { 'kubernetes.io/metadata.name': party.namespace }, complete: false }
-  const known = party.namespace === '' ? { labels: {}, complete: false } : named
-  return all(
-    policy.cluster === undefined ? 'yes' : sameName(policy.cluster, party.cluster),
-    peer.namespaces ? peer.namespaces(known) : sameName(policy.namespace, party.namespace),
-    peer.pods ? peer.pods(labels) : party.namespace === '' ? 'unknown' : 'yes',
-  )
+function selects(policy: NetworkPolicy, pod: Pod): Tri {
+  return ofPeer({ is: 'pods', namespaces: null, pods: policy.pods }, policy, pod)
 }

@@ -1,10 +1,11 @@
 import { fail, field, optionalList, optionalRecord, type Reader } from '../fields.ts'
 import { type LabelSelector, readLabelSelector } from './selector.ts'
 
-/** Which pods or addresses a rule lets in or out. */
-export type NetworkPeer =
+/** Which pods or addresses a rule lets in or out, and how it is written, for people. */
+export type NetworkPeer = { text: string } & (
   | { is: 'address' }
   | { is: 'pods'; namespaces: LabelSelector | null; pods: LabelSelector | null }
+)
 
 /** Numbers are the pod's; a name is looked up among its containers' ports. Neither is every port. */
 export interface NetworkPort {
@@ -22,6 +23,8 @@ export interface NetworkRule {
 /** What a NetworkPolicy says of one direction; null where it says nothing. */
 export interface NetworkPolicySpec {
   pods: LabelSelector
+  /** `pods` as it is written, for people. */
+  selects: string
   ingress: NetworkRule[] | null
   egress: NetworkRule[] | null
 }
@@ -41,6 +44,7 @@ export function readNetworkPolicy(spec: Record<string, unknown>, reader: Reader)
   const covers = (type: string, byDefault: boolean) => (types.length === 0 ? byDefault : types.includes(type))
   return {
     pods: readLabelSelector(podSelector ?? undefined, field(reader, 'podSelector')),
+    selects: JSON.stringify(podSelector ?? {}),
     ingress: covers('Ingress', true) ? incoming : null,
     egress: covers('Egress', outgoing.length > 0) ? outgoing : null,
   }
@@ -69,7 +73,7 @@ function readPeer(value: unknown, reader: Reader): NetworkPeer {
     if (podSelector !== undefined || namespaceSelector !== undefined) fail(reader, 'has selectors beside ipBlock')
     const { cidr } = optionalRecord(ipBlock, field(reader, 'ipBlock'), ['cidr', 'except']) ?? {}
     if (typeof cidr !== 'string') fail(field(reader, 'ipBlock'), 'has no cidr')
-    return { is: 'address' }
+    return { is: 'address', text: JSON.stringify(value) }
   }
   if (podSelector === undefined && namespaceSelector === undefined)
     fail(reader, 'is empty; name pods, namespaces or an ipBlock')
@@ -77,6 +81,7 @@ function readPeer(value: unknown, reader: Reader): NetworkPeer {
     selector === undefined ? null : readLabelSelector(selector, field(reader, name))
   return {
     is: 'pods',
+    text: JSON.stringify(value),
     namespaces: read(namespaceSelector, 'namespaceSelector'),
     pods: read(podSelector, 'podSelector'),
   }

@@ -3,7 +3,7 @@ import { render } from './render.ts'
 
 export const kubernetes: Target = {
   id: 'kubernetes',
-  title: 'Kubernetes NetworkPolicy (the network tier, beside identity policies)',
+  title: 'Kubernetes NetworkPolicy and ClusterNetworkPolicy (the network tier, beside identity policies)',
   limits: [
     'it sees pods and ports only: identities, methods and paths are all let in between them',
     'the callers are selected by the labels of their pods; whoever may label a pod may be let in',

@@ -5,12 +5,17 @@ import { type Grant, rulesOf } from '../../grants/rules.ts'
 import { yamlOf } from '../../grants/yaml.ts'
 import type { Loss, PolicyFile, Rendered } from '../target.ts'
 import { casesOf } from './cases.ts'
+import { namespaceGuard } from './guard.ts'
+import { NETWORK_TIER_FILE, networkTier } from './network-tier.ts'
 import { type Opening, openingsOf, type PeerPods } from './peers.ts'
 
 /** Where a default deny would cut off the cluster's own services, DNS among them, of whose callers not all are observed. */
 const SYSTEM_NAMESPACE = /^(kube-|istio-system$)/
 
-/** One NetworkPolicy for each callee that lets in what was observed, then a default deny for each namespace. */
+/**
+ * One NetworkPolicy for each callee that lets in what was observed, then a default deny for each namespace, and what none
+ * of its own policies may open later. Beside them the lines of the network tier, for people and other firewalls.
+ */
 export function render(permissions: readonly Permission[], window: Window): Rendered {
   const loss: Loss[] = []
   const groups = byCallee(permissions)
@@ -32,8 +37,22 @@ export function render(permissions: readonly Permission[], window: Window): Rend
     if (SYSTEM_NAMESPACE.test(callee.namespace)) continue
     add(`${directory}2-default-deny/${callee.namespace}.yaml`, defaultDeny(callee, clustered), [])
   }
+  for (const group of Map.groupBy([...openings], ([callee]) => placeOf(callee)).values()) {
+    const [first] = group[0] ?? []
+    if (!first || SYSTEM_NAMESPACE.test(first.namespace)) continue
+    const directory = clusters.size > 1 ? `${kubernetesName(first.cluster)}/` : ''
+    const list = group.flatMap(([, found]) => found)
+    const guard = namespaceGuard(first, list, clusters.size > 1 || first.cluster !== '')
+    const path = `${directory}3-guard/${first.namespace}.yaml`
+    files.set(path, { path, content: yamlOf([guard], []) })
+  }
+  files.set(NETWORK_TIER_FILE, { path: NETWORK_TIER_FILE, content: networkTier(openings, window) })
   const sorted = [...files.values()].sort((left, right) => (left.path < right.path ? -1 : 1))
   return { files: sorted, loss, cases: casesOf(openings) }
+}
+
+function placeOf({ cluster, namespace }: Callee): string {
+  return JSON.stringify([cluster, namespace])
 }
 
 function byCallee(permissions: readonly Permission[]): Map<Callee, Permission[]> {

@@ -6,11 +6,25 @@ import { join } from 'node:path'
 import { goEnvironment } from '../otelcol/setup.ts'
 
 /** Engines that decide by rendered policies, each a Go module in a folder of its own: `go.sum` pins every byte of it. */
-export const ENGINES = ['netpol', 'opa'] as const
+export const ENGINES = ['netpol', 'clusterpol', 'schema', 'opa'] as const
 export type Engine = (typeof ENGINES)[number]
 
-/** What is built in the folder: a program of ours around Cyclonus' matcher, and OPA's own. */
-const PACKAGES: Record<Engine, string> = { netpol: '.', opa: 'github.com/open-policy-agent/opa' }
+/** What is built in the folder: programs of ours around the matchers of Cyclonus and kube-network-policies and the API server's validation, and OPA's own. */
+const PACKAGES: Record<Engine, string> = {
+  netpol: '.',
+  clusterpol: '.',
+  schema: '.',
+  opa: 'github.com/open-policy-agent/opa',
+}
+
+/** Of modules that are read and not compiled: what the schemas' program reads them for. */
+const READ: Partial<Record<Engine, Record<string, string>>> = {
+  schema: {
+    'istio.io/api': 'kubernetes/customresourcedefinitions.gen.yaml',
+    'sigs.k8s.io/network-policy-api': 'config/crd/standard',
+    'sigs.k8s.io/gateway-api': 'config/crd/standard',
+  },
+}
 
 /** Modules are downloaded, too; compiling OPA takes 140 s on two cores that others use too. */
 const BUILD_DEADLINE_MS = 900_000
@@ -43,7 +57,19 @@ export function setUpEngine(engine: Engine): string {
   if (existsSync(path)) return path
   mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
   const partial = `${path}.${process.pid}`
-  const args = ['build', '-mod=readonly', '-trimpath', '-o', partial, PACKAGES[engine]]
+  const read = Object.entries(READ[engine] ?? {}).map(([module, path]) => join(folderOfModule(engine, module), path))
+  const linked = read.length > 0 ? ['-ldflags', `-X main.sources=${read.join(':')}`] : []
+  go(engine, ['build', '-mod=readonly', '-trimpath', ...linked, '-o', partial, PACKAGES[engine]])
+  renameSync(partial, path)
+  return path
+}
+
+function folderOfModule(engine: Engine, module: string): string {
+  go(engine, ['mod', 'download', module])
+  return go(engine, ['list', '-mod=readonly', '-m', '-f', '{{.Dir}}', module]).trim()
+}
+
+function go(engine: Engine, args: string[]): string {
   const done = spawnSync('go', args, {
     cwd: folderOf(engine),
     env: goEnvironment(),
@@ -52,6 +78,5 @@ export function setUpEngine(engine: Engine): string {
   })
   if (done.error) throw new Error(`cannot run go (${done.error.message}); install Go 1.26 or later, then run again`)
   if (done.status !== 0) throw new Error(`go ${args.join(' ')} ended with ${done.status}\n${done.stderr.trim()}`)
-  renameSync(partial, path)
-  return path
+  return done.stdout
 }

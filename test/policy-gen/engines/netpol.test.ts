@@ -145,7 +145,9 @@ describe.skipIf(!program && !required('CINCH_REQUIRE_ENGINES'))('NetworkPolicies
       const expected = calls.map((call) => seen.has(keyOf(call)) || !closed.has(call.destination.namespace))
       expect(
         decided(
-          parseAllDocuments(yaml).map((one) => one.toJS()),
+          parseAllDocuments(yaml)
+            .map((one) => one.toJS())
+            .filter(({ kind }) => kind === 'NetworkPolicy'),
           calls,
           inventory,
         ),
