@@ -1,4 +1,4 @@
-import { createBooks } from '../analyzer/graph/book.ts'
+import { type Books, createBooks } from '../analyzer/graph/book.ts'
 import { compare } from '../analyzer/graph/compare.ts'
 import { buildGraph, foldCalls } from '../analyzer/graph/graph.ts'
 import { observe as observeRows } from '../analyzer/graph/observed.ts'
@@ -22,29 +22,7 @@ export type Graphs = ReturnType<typeof createGraphs>
 /** @param edgesMax edges that are kept in memory */
 export function createGraphs(store: Store, edgesMax?: number) {
   const books = createBooks(store, edgesMax)
-  const storedTemplates = createStoredTemplates(store)
-
-  const read = async (window: Window, some?: readonly string[]) => {
-    const [book, why] = await Promise.all([books.read(window, some), unnamedRequests(store.reads, window)])
-    return { window, book, why }
-  }
-  /** The calls of a window; whose word counts is decided here for all that is asked of a graph. */
-  const observe = async ({ window, book: { rows, ...book }, why }: Awaited<ReturnType<typeof read>>) => ({
-    ...book,
-    ...(await observeRows(rows, book.names, (edges) => edgeHours(store.reads, window, edges), why)),
-  })
-  /** The same of all edges, or of some. */
-  const observed = async (window: Window, some?: readonly string[]) => await observe(await read(window, some))
-  const operations = async (window: Window) => {
-    const { names, inventory, partial, operations: of } = await observed(window)
-    return { names, inventory, calls: of(await operationRows(store.reads, window, partial)) }
-  }
-  // What people and policies are told; replay decides on what was observed.
-  const templated = async (window: Window) => {
-    const { calls, ...found } = await operations(window)
-    const templates = await storedTemplates(calls.calls.map(({ destination }) => destination.id))
-    return { ...found, calls: { ...calls, calls: withTemplates(calls.calls, templates) } }
-  }
+  const { read, observe, operations, templated } = readsOf(store, books)
   return {
     operations,
     templated,
@@ -58,15 +36,14 @@ export function createGraphs(store: Store, edgesMax?: number) {
       return await withMetricEdges(store, buildGraph(window, calls), names.parties)
     },
     edges: async (window: Window): Promise<Graph> => {
-      const { names, ...calls } = await observed(window)
+      const { names, ...calls } = await observe(await read(window))
       return await withMetricEdges(store, buildGraph(window, calls), names.parties)
     },
     screen: async (window: Window, view: View): Promise<Screen> => {
       const isCounted = await hasMetricEdges(store.reads, window)
       const isPart = view.focus !== undefined && !isCounted
-      const { names, inventory, ...calls } = await observed(
-        window,
-        isPart ? await books.around(view.focus ?? '', view.depth) : undefined,
+      const { names, inventory, ...calls } = await observe(
+        await read(window, isPart ? await books.around(view.focus ?? '', view.depth) : undefined),
       )
       const told = foldCalls(window, calls)
       const graph = isCounted ? await withMetricEdges(store, told, names.parties) : told
@@ -93,4 +70,30 @@ export function createGraphs(store: Store, edgesMax?: number) {
       })
     },
   }
+}
+
+/** What questions of a graph are answered from. */
+function readsOf(store: Store, books: Books) {
+  const storedTemplates = createStoredTemplates(store)
+
+  const read = async (window: Window, some?: readonly string[]) => {
+    const [book, why] = await Promise.all([books.read(window, some), unnamedRequests(store.reads, window)])
+    return { window, book, why }
+  }
+  /** The calls of a window; whose word counts is decided here for all that is asked of a graph. */
+  const observe = async ({ window, book: { rows, ...book }, why }: Awaited<ReturnType<typeof read>>) => ({
+    ...book,
+    ...(await observeRows(rows, book.names, (edges) => edgeHours(store.reads, window, edges), why)),
+  })
+  const operations = async (window: Window) => {
+    const { names, inventory, partial, operations: of } = await observe(await read(window))
+    return { names, inventory, calls: of(await operationRows(store.reads, window, partial)) }
+  }
+  // What people and policies are told; replay decides on what was observed.
+  const templated = async (window: Window) => {
+    const { calls, ...found } = await operations(window)
+    const templates = await storedTemplates(calls.calls.map(({ destination }) => destination.id))
+    return { ...found, calls: { ...calls, calls: withTemplates(calls.calls, templates) } }
+  }
+  return { read, observe, operations, templated }
 }

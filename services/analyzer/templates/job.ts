@@ -70,35 +70,13 @@ export function createLearner(store: Store): Learner {
     return calleesOf(calls)
   }
   const lease = createLease(store, 'learning of operations')
-  const learnCallee = async (callee: CalleeUsage, nowMs: number, held: Held) => {
-    await held.keep()
-    const [sets, pins] = [
-      await readTemplateSets(client, [callee.callee]),
-      pinsOf(await readPins(client), callee.callee),
-    ]
-    const stored = await readTemplates(client, [callee.callee])
-    const { paths, leftOut } = await calleePaths(client, [...callee.edges.keys()], CALLEE_PATHS_MAX)
-    const previous = previousOf(sets[0], stored)
-    const seen = seenPaths(paths, callee.edges)
-    const { learned } = learnTemplates(seen, { ...(previous ? { previous } : {}), pins })
-    const written = Math.max(nowMs, (sets[0]?.written ?? 0) + 1)
-    const told = { callee: callee.callee, usage: callee.usage, pins: pinText(pins), learner: LEARNER, written }
-    const { rows, changes, set } = rowsOfLearned(learned, stored, {
-      ...told,
-      paths: seen.length,
-      left_out_paths: leftOut,
-    })
-    // Learning a large callee takes seconds: what is written then must still rest on what was read.
-    await held.keep()
-    await writeTemplates(client, rows, changes, set)
-  }
   return {
     learn: async (nowMs, pace = HURRIED) => {
       const callees = await known()
       if (callees.length === 0) return 0
       const learned = await inTurn(() =>
         lease(
-          (held) => learnDue(client, { callees, nowMs, pace }, (callee) => learnCallee(callee, nowMs, held)),
+          (held) => learnDue(client, { callees, nowMs, pace }, (callee) => learnCallee(client, callee, nowMs, held)),
           pace.waitMs,
         ),
       )
@@ -109,7 +87,7 @@ export function createLearner(store: Store): Learner {
       if (!callee) return
       const learned = await inTurn(() =>
         lease(async (held) => {
-          await learnCallee(callee, nowMs, held)
+          await learnCallee(client, callee, nowMs, held)
           return true
         }, WAIT_MS),
       )
@@ -124,17 +102,37 @@ export function createLearner(store: Store): Learner {
   }
 }
 
+async function learnCallee(client: ClickHouseClient, callee: CalleeUsage, nowMs: number, held: Held): Promise<void> {
+  await held.keep()
+  const [sets, pins] = [await readTemplateSets(client, [callee.callee]), pinsOf(await readPins(client), callee.callee)]
+  const stored = await readTemplates(client, [callee.callee])
+  const { paths, leftOut } = await calleePaths(client, [...callee.edges.keys()], CALLEE_PATHS_MAX)
+  const previous = previousOf(sets[0], stored)
+  const seen = seenPaths(paths, callee.edges)
+  const { learned } = learnTemplates(seen, { ...(previous ? { previous } : {}), pins })
+  const written = Math.max(nowMs, (sets[0]?.written ?? 0) + 1)
+  const told = { callee: callee.callee, usage: callee.usage, pins: pinText(pins), learner: LEARNER, written }
+  const { rows, changes, set } = rowsOfLearned(learned, stored, {
+    ...told,
+    paths: seen.length,
+    left_out_paths: leftOut,
+  })
+  // Learning a large callee takes seconds: what is written then must still rest on what was read.
+  await held.keep()
+  await writeTemplates(client, rows, changes, set)
+}
+
 async function learnDue(
   client: ClickHouseClient,
   { callees, nowMs, pace }: { callees: readonly CalleeUsage[]; nowMs: number; pace: LearnPace },
-  learnCallee: (callee: CalleeUsage) => Promise<void>,
+  learnOne: (callee: CalleeUsage) => Promise<void>,
 ): Promise<number> {
   const sets = new Map((await readTemplateSets(client)).map((set) => [set.callee, set]))
   const pins = await readPins(client)
   const due = callees.filter((callee) => isDue(callee, sets.get(callee.callee), pins, nowMs, pace))
   for (const callee of due) {
     const started = performance.now()
-    await learnCallee(callee)
+    await learnOne(callee)
     if (pace.restRatio > 0) await sleep((performance.now() - started) * pace.restRatio)
   }
   return due.length
