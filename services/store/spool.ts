@@ -17,8 +17,8 @@ import { join } from 'node:path'
 
 /**
  * The write-ahead log of ingest: a directory of chunks that are not yet in the store, each a data file and a note that says
- * what it is. The note is renamed into place last, so an entry is whole or absent, and whoever finds entries at the start
- * inserts them again under the same token: the store drops what it has.
+ * what it is, and how long the chunk. The note is renamed into place last, so an entry is whole or none, and whoever finds entries
+ * at the start inserts them again under the same token: the store drops what it has.
  */
 export interface Spool<Note> {
   /** Writes a chunk and its note; with `sync`, both survive a loss of power. */
@@ -85,7 +85,7 @@ export function openSpool<Note>(root: string, exclusive: boolean): Spool<Note> {
       const files = begin()
       try {
         // Side by side, and whole before the note has its name: only then do they mean anything.
-        const text = Buffer.from(JSON.stringify(note))
+        const text = textOf(note, size(pieces))
         const written = await Promise.allSettled([
           writePieces(files.chunk, pieces, sync),
           writePieces(files.draft, [text], sync),
@@ -105,7 +105,7 @@ export function openSpool<Note>(root: string, exclusive: boolean): Spool<Note> {
       const files = begin()
       try {
         writeWhole(files.chunk, chunk, sync)
-        writeWhole(files.draft, Buffer.from(JSON.stringify(note)), sync)
+        writeWhole(files.draft, textOf(note, chunk.length), sync)
         renameSync(files.draft, files.note)
         if (sync) syncDirectoryNow(own)
       } catch (error) {
@@ -142,14 +142,34 @@ interface LeftEntry<Note> {
   note: Note
 }
 
-/** Whole entries of a directory, oldest first; what was never finished is removed. */
+const textOf = (note: unknown, bytes: number) =>
+  Buffer.from(JSON.stringify({ ...(note as object), chunk_bytes: bytes }))
+
+/**
+ * Whole entries of a directory, oldest first; others are removed: what was never finished, and what was not synced when the power
+ * went, which leaves files short or empty. Of neither was anything answered.
+ */
 function leftEntries<Note>(dir: string): LeftEntry<Note>[] {
-  const names = readdirSync(dir)
-  const noted = new Set(names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)))
-  for (const name of names) if (!noted.has(name.replace(/\.[a-z]+$/, ''))) rmSync(join(dir, name))
-  return [...noted]
-    .sort()
-    .map((name) => ({ dir, name, note: JSON.parse(readFileSync(join(dir, `${name}.json`), 'utf8')) as Note }))
+  const found = new Map<string, LeftEntry<Note>>()
+  for (const file of readdirSync(dir)) {
+    const name = file.replace(/\.json$/, '')
+    const note = name === file ? undefined : wholeNote<Note>(join(dir, name))
+    if (note !== undefined) found.set(name, { dir, name, note })
+  }
+  for (const file of readdirSync(dir)) if (!found.has(file.replace(/\.[a-z]+$/, ''))) rmSync(join(dir, file))
+  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function wholeNote<Note>(path: string): Note | undefined {
+  try {
+    const { chunk_bytes, ...note } = JSON.parse(readFileSync(`${path}.json`, 'utf8')) as { chunk_bytes?: number }
+    // Entries of earlier versions do not say it; they were synced.
+    const { size } = statSync(`${path}.chunk`)
+    return size === (chunk_bytes ?? size) ? (note as Note) : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 function removeEmpty(dir: string): void {
