@@ -60,7 +60,7 @@ test('operations of random windows, with and without edges of which only some ho
        'svc.b', 80, if(number % 2 = 0, 'GET', 'POST'), concat('/', toString(number % 7)), if(number % 5 = 0, 'denied', 'allowed'), if(number % 4 = 0, 404, 200) FROM numbers(1500)`,
   )
   const at = (hour: number) => new Date(Date.UTC(2026, 11, 1, hour)).toISOString().replace('.000Z', 'Z')
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 20; round++) {
     const first = below(200)
     const window = { since: at(first), until: at(first + 1 + below(100)) }
     const edges = [...new Set((await operationRows(store.reads, window)).map(({ edge }) => edge))]

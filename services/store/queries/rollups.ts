@@ -223,7 +223,8 @@ export async function edgeHours(client: ClickHouseClient, window: Window, edges:
 }
 
 /**
- * The operations of a window, with the edges that they are on: whole days by the day, so that an hour more or less costs nothing. Of the edges of `partial` those of the given hours.
+ * The operations of a window, with the edges that they are on; of the edges of `partial` those of the given hours. Whole days
+ * are read by the day: what a month costs grows with its days.
  */
 export async function operationRows(
   client: ClickHouseClient,
