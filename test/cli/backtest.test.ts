@@ -50,6 +50,28 @@ describe.each(SHOPS)('the shop, when $name', { timeout: 120_000 }, ({ end, cut }
     expect(saw.length).toBe(cut === '2026-10-31T00:00:00Z' ? 0 : told.callees.length)
   })
 
+  test('the month-end job is denied by name and announced where it was not seen, and not revoked where it was', async () => {
+    const isJob = ({ path }: { path: string }) => path === '/shop.ledger.v1.Ledger/CloseMonth'
+    const wasSeen = cut > '2026-11-01'
+    const denied = tomorrow.flatMap((day) => day.denied).filter(isJob)
+    expect(denied.length > 0).toBe(!wasSeen)
+    for (const { destination } of denied)
+      expect(told.callees.find(({ callee }) => callee === destination)?.reasons).toContain(
+        'the end of a month was not observed',
+      )
+    const { files, report } = await cinch.generate({ target: 'istio', window: { since, until: cut } })
+    expect(report.permissions.some(({ operation }) => isJob(operation))).toBe(wasSeen)
+    const { revoke } = await cinch.diff(files, { since, until: cut })
+    expect(revoke.filter(isJob)).toEqual([])
+    if (!wasSeen) return
+    // Held against the days after it alone, nobody used it: that is said together with why it is not to be revoked.
+    const [unused, ...others] = (await cinch.diff(files, { since: '2026-11-01T00:00:00Z', until: cut })).revoke.filter(
+      isJob,
+    )
+    expect(others).toEqual([])
+    expect(unused?.guards).toContain('the end of a month was not observed')
+  })
+
   test('the command says the same', async () => {
     await close()
     const args = ['policies', 'backtest', '--since', since, '--until', cut, '--days', '3']
