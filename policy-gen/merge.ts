@@ -1,6 +1,10 @@
 import { EVIDENCE } from '../services/model/evidence.ts'
-import type { ObservedOperation, OperationUsers } from '../services/model/operation.ts'
-import type { CallerWorkload, Permission } from '../services/model/permission.ts'
+import type { ObservedOperation } from '../services/model/operation.ts'
+import type { CallerWorkload, Permission, UserEvidence } from '../services/model/permission.ts'
+import { distinctUsers, type OperationUsers } from '../services/model/users.ts'
+
+/** Classes of users that a permission's evidence lists. */
+export const SEEN_MAX = 20
 
 /** Adds an observation to a permission that it also supports. */
 export function addObservation(permission: Permission, operation: ObservedOperation, seen: CallerWorkload): void {
@@ -10,8 +14,6 @@ export function addObservation(permission: Permission, operation: ObservedOperat
   evidence.days = Math.max(evidence.days, operation.days)
   evidence.requests += operation.requests
   evidence.plaintext_requests += plaintext(operation)
-  if (evidence.users && operation.users) evidence.users = joined(evidence.users, operation.users)
-  else delete evidence.users
   if (EVIDENCE[operation.source.evidence] > EVIDENCE[evidence.strength]) evidence.strength = operation.source.evidence
   if (!evidence.reporters.includes(operation.reporter)) evidence.reporters.push(operation.reporter)
   if (!permission.caller.workloads.some((known) => sameWorkload(known, seen))) permission.caller.workloads.push(seen)
@@ -37,13 +39,28 @@ export function firstEvidence(operation: ObservedOperation): Permission['evidenc
     strength: operation.source.evidence,
     reporters: [operation.reporter],
     plaintext_requests: plaintext(operation),
-    ...(operation.users ? { users: operation.users } : {}),
   }
 }
 
-function joined(left: OperationUsers, right: OperationUsers): OperationUsers {
-  const seen = new Map([...left.seen, ...right.seen].map((one) => [JSON.stringify(one), one]))
-  return { without: left.without + right.without, seen: [...seen.values()] }
+/** What a permission's report says of its users: nothing of who they were. */
+export function userEvidence({ without, untold, seen }: OperationUsers): UserEvidence {
+  const served = seen.filter(({ requests }) => requests > 0)
+  const classes = new Map<string, UserEvidence['seen'][number]>()
+  for (const { issuer, acr, groups, requests } of served) {
+    const key = JSON.stringify([issuer, acr, groups])
+    classes.set(key, { issuer, acr, groups, requests: requests + (classes.get(key)?.requests ?? 0) })
+  }
+  return {
+    with: served.reduce((sum, { requests }) => sum + requests, 0),
+    without: without.requests,
+    untold: untold.requests,
+    distinct: distinctUsers(served.map(({ marks }) => marks)),
+    issuers: [...new Set(served.map(({ issuer }) => issuer))].filter((issuer) => issuer !== '').sort(),
+    seen: [...classes]
+      .sort(([a, left], [b, right]) => right.requests - left.requests || (a < b ? -1 : 1))
+      .slice(0, SEEN_MAX)
+      .map(([, one]) => one),
+  }
 }
 
 function plaintext(operation: ObservedOperation): number {

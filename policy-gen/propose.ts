@@ -4,14 +4,15 @@ import type { Inventory } from '../services/model/inventory.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
 import type { Callee, Granularity, Permission } from '../services/model/permission.ts'
 import { GRANULARITIES, isGranularity } from '../services/model/permission.ts'
+import { joinUsers, NO_COUNTS, type OperationUsers } from '../services/model/users.ts'
 import { type CalleeOf, calleesOf } from './callees.ts'
 import { callerOf, type WorkloadOf, workloadsBehind } from './callers.ts'
-import { conditionsOf } from './conditions.ts'
+import { conditionsOf, isMachines, USERS_MIN, USERS_MIN_MAX } from './conditions.ts'
 import { declaredBy, granularityOf, operationOf, UNSEEN } from './declared/operations.ts'
 import { PolicyError } from './errors.ts'
 import { type GuardCode, type GuardOptions, guardOf, teachesBy } from './guard.ts'
 import { type InventoryIndex, indexInventory } from './inventory-index.ts'
-import { addObservation, firstEvidence } from './merge.ts'
+import { addObservation, firstEvidence, userEvidence } from './merge.ts'
 import { type NamingRule, namingRule } from './naming.ts'
 import { scopeOf } from './scope.ts'
 
@@ -30,6 +31,8 @@ export interface ProposeOptions extends GuardOptions {
   declared?: Declared
   /** Namespaces in Istio's ambient mode, `*` for all; a workload's own label goes before. Default none. */
   ambient?: readonly string[]
+  /** Distinct users that a condition stands on at least. Default `USERS_MIN`. */
+  usersMin?: number
 }
 
 /** Why observations earned no permission. Refused ones, and those that were answered that there is nothing, teach nothing. */
@@ -83,6 +86,7 @@ export function propose(
   const workloadOf = workloadsBehind(index, settings.ambient)
   const permissions = new Map<string, Permission>()
   const skipped = new Map<string, Skipped>()
+  const users = new Map<string, OperationUsers | undefined>()
   const missing: { operation: ObservedOperation; key: string }[] = []
   for (const operation of operations) {
     const result = permit(operation, settings, index, calleeOf, workloadOf)
@@ -95,6 +99,8 @@ export function propose(
         addObservation(known, operation, workloadOf(operation))
         if (result.caller.basis === 'assumed') known.caller.basis = 'assumed'
       } else permissions.set(key, result)
+      const others = known ? users.get(key) : NOBODY
+      users.set(key, others && operation.users && joinUsers(others, operation.users))
     }
   }
   // What others of the same permission were served needs none of its own.
@@ -107,8 +113,8 @@ export function propose(
       skip(skipped, { ...operation, requests: 0 }, 'declared', `${declaration.id}: ${result.reason}`)
     else addDeclared(permissions, result, declaration)
   }
+  for (const [key, permission] of permissions) addUsers(permission, users.get(key), settings)
   const sorted = [...permissions.entries()].sort(byText).map(([, permission]) => permission)
-  if (options.userConditions) for (const one of sorted) one.conditions = conditionsOf(one.evidence.users)
   return {
     permissions: sorted,
     skipped: [...skipped.entries()].sort(byText).map(([, entry]) => entry),
@@ -147,16 +153,32 @@ function addDeclared(permissions: Map<string, Permission>, permission: Permissio
 const NOT_FOUND =
   'every request was answered that there is no such operation (404, 405, gRPC UNIMPLEMENTED); errors teach nothing'
 
+const NOBODY: OperationUsers = { without: NO_COUNTS, untold: NO_COUNTS, seen: [] }
+
+function addUsers(permission: Permission, users: OperationUsers | undefined, settings: Settings): void {
+  if (users) permission.evidence.users = userEvidence(users)
+  if (!settings.userConditions) return
+  if (permission.declared) {
+    permission.unconditional = 'its owner declared it, whoever the user is'
+    return
+  }
+  Object.assign(permission, conditionsOf(users, settings.usersMin))
+  if (isMachines(users)) permission.questions = ['machine_to_machine']
+}
+
 interface Settings {
   granularity: Granularity
   evidence: Evidence
   principal: NamingRule | null
   selector: NamingRule | null
   ambient: readonly string[]
+  userConditions: boolean
+  usersMin: number
 }
 
 function readOptions(options: ProposeOptions): Settings {
   const { granularity = 'path', minimumEvidence = 'joined', principalRule, selectorRule, ambient = [] } = options
+  const { userConditions = false, usersMin = USERS_MIN } = options
   if (!isGranularity(granularity)) {
     throw new PolicyError('bad_option', `granularity is one of ${GRANULARITIES.join(', ')}, not ${String(granularity)}`)
   }
@@ -167,7 +189,15 @@ function readOptions(options: ProposeOptions): Settings {
   const stray = ambient.find((name) => name !== '*' && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name))
   if (stray !== undefined)
     throw new PolicyError('bad_option', `--ambient has ${JSON.stringify(stray)}, which is no name of a namespace`)
+  if (!Number.isSafeInteger(usersMin) || usersMin < 1 || usersMin > USERS_MIN_MAX) {
+    throw new PolicyError(
+      'bad_option',
+      `users-min is a whole number from 1 to ${USERS_MIN_MAX}, not ${String(usersMin)}`,
+    )
+  }
   return {
+    userConditions,
+    usersMin,
     granularity,
     ambient,
     evidence: minimumEvidence,

@@ -3,6 +3,7 @@ import type { ObservedOperation } from '../../services/model/operation.ts'
 import type { ReplayCall, ReplayResult } from '../../services/model/replay.ts'
 import { declaredBy, operationOf } from '../declared/operations.ts'
 import { askedOf, type ReplayContext } from './asked.ts'
+import { decideByUser } from './by-user.ts'
 import { type IgnoredDocument, ignoredDocument, type PolicyText, readPolicySet } from './documents.ts'
 import { formats } from './formats.ts'
 import { type Layer, throughAll, type Verdict } from './layer.ts'
@@ -41,9 +42,8 @@ export function replay(
     declared: declaredUnder(decide, context),
     ignored: [...read.flatMap(({ ignored }) => ignored), ...set.rest().map(ignoredDocument)],
   }
-  for (const [at, verdict] of decide(asked).entries()) {
-    const one = asked[at]
-    if (one) count(result, one.operation, one.request, verdict)
+  for (const { asked: one, verdict } of decideByUser(asked, decide)) {
+    count(result, one.operation, one.request, verdict)
   }
   const { newly_denied, newly_allowed, uncertain, denied_not_found, refused } = result
   for (const calls of [newly_denied, newly_allowed, uncertain, denied_not_found, refused]) calls.sort(byRequests)

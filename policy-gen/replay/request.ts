@@ -1,4 +1,5 @@
-import type { ObservedOperation, OperationUsers } from '../../services/model/operation.ts'
+import type { ObservedOperation } from '../../services/model/operation.ts'
+import type { OperationUsers } from '../../services/model/users.ts'
 import { assumedPrincipal } from '../callers.ts'
 import type { InventoryIndex } from '../inventory-index.ts'
 import { isPrincipal, type NamingRule } from '../naming.ts'
@@ -19,7 +20,7 @@ export interface ReplayRequest {
   path: KnownPath | { known: false; reason: string }
   /** The workload's port, 0 when neither the telemetry nor the inventory tells. */
   port: number
-  /** What tokens told of the end users, null when nobody told. */
+  /** What tokens told of the end users, null when nobody told. Differing ones are asked about one by one: `by-user.ts`. */
   users: OperationUsers | null
   tcp: boolean
   http: Tri

@@ -4,6 +4,7 @@ import { buildGraph, foldCalls } from '../analyzer/graph/graph.ts'
 import { observe as observeRows } from '../analyzer/graph/observed.ts'
 import { groupsOf, screenOf, type View } from '../analyzer/graph/screen.ts'
 import { withTemplates } from '../analyzer/graph/templates.ts'
+import { withUsers } from '../analyzer/graph/users.ts'
 import { createStoredTemplates } from '../analyzer/templates/stored.ts'
 import type { Comparison } from '../model/comparison.ts'
 import { CinchError } from '../model/errors.ts'
@@ -11,7 +12,8 @@ import type { Graph, GroupBy, Screen } from '../model/graph.ts'
 import { oneSidedOperations } from '../store/queries/compare.ts'
 import { unnamedRequests } from '../store/queries/join-answers.ts'
 import { hasMetricEdges } from '../store/queries/metric-rollups.ts'
-import { edgeHours, operationRows, type Window } from '../store/queries/rollups.ts'
+import { edgeHours, type KeptHours, operationRows, type Window } from '../store/queries/rollups.ts'
+import { userRows } from '../store/queries/users.ts'
 import type { Store } from '../store/store.ts'
 import { withMetricEdges } from './completeness.ts'
 import { hideNoise } from './noise.ts'
@@ -87,7 +89,7 @@ function readsOf(store: Store, books: Books) {
   })
   const operations = async (window: Window) => {
     const { names, inventory, partial, operations: of } = await observe(await read(window))
-    return { names, inventory, calls: of(await operationRows(store.reads, window, partial)) }
+    return { names, inventory, calls: of(await usedOperations(store, window, partial)) }
   }
   // What people and policies are told; replay decides on what was observed.
   const templated = async (window: Window) => {
@@ -96,4 +98,10 @@ function readsOf(store: Store, books: Books) {
     return { ...found, calls: { ...calls, calls: withTemplates(calls.calls, templates) } }
   }
   return { read, observe, operations, templated }
+}
+
+/** The operations of a window with the users behind their requests. */
+async function usedOperations({ reads }: Store, window: Window, partial: KeptHours) {
+  const [rows, users] = await Promise.all([operationRows(reads, window, partial), userRows(reads, window, partial)])
+  return withUsers(rows, users)
 }

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { USERS_MIN_MAX } from '../../policy-gen/conditions.ts'
 import { DEPTH_MAX } from '../analyzer/graph/screen.ts'
 import { EVIDENCE } from '../model/evidence.ts'
 import { GROUP_BY } from '../model/graph.ts'
@@ -114,6 +115,16 @@ export const PoliciesBody = Type.Object(
     baseline: Type.Optional(text("What was first seen from then on waits for its owner's declaration; ISO 8601", 40)),
     incidents: Type.Optional(
       text('What was first seen within them teaches nothing: SINCE/UNTIL, separated by commas', 65_536),
+    ),
+    users: Type.Optional(
+      Type.Boolean({ description: 'Conditions on tokens where every request carried a user; none when absent' }),
+    ),
+    users_min: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: USERS_MIN_MAX,
+        description: 'Distinct users that a condition must be true of',
+      }),
     ),
     ...window,
   },

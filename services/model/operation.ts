@@ -1,4 +1,5 @@
 import type { Evidence, Reporter } from './evidence.ts'
+import type { OperationUsers } from './users.ts'
 
 /**
  * What a path contains on which some enforcement point's matcher differs from another's. The position is the bit in the
@@ -45,14 +46,6 @@ export interface Party {
   cluster: string
 }
 
-/** What verified tokens told of the end users behind an operation's requests. */
-export interface OperationUsers {
-  /** Requests that carried no token. */
-  without: number
-  /** Distinct pairs of a token's issuer and the groups of its user. */
-  seen: { issuer: string; groups: string[] }[]
-}
-
 /**
  * One operation that one caller was seen to use at one callee: what permissions are made of and what replay decides.
  *
@@ -74,7 +67,7 @@ export interface ObservedOperation {
   /** Whether the hop was mutual TLS, where a reporter told. */
   mtls: 'yes' | 'no' | 'unknown'
   reporter: Reporter
-  /** Left out where no reporter told whether there were tokens. */
+  /** Left out where nobody told whether there were users. */
   users?: OperationUsers
   /** Requests that were served (not refused by policy). */
   requests: number

@@ -1,6 +1,6 @@
 import type { DeclaredBy } from './declaration.ts'
 import type { Evidence, Reporter } from './evidence.ts'
-import type { OperationUsers, PathFlag } from './operation.ts'
+import type { PathFlag } from './operation.ts'
 
 /** How finely a permission says what is allowed, widest first. */
 export const GRANULARITIES = ['workload', 'port', 'method', 'path'] as const
@@ -78,8 +78,27 @@ export interface PermissionEvidence {
   /** Requests of this permission that were plaintext: an identity-based rule cannot allow them. */
   plaintext_requests: number
   /** Of all observations; left out where one of them did not tell. */
-  users?: OperationUsers
+  users?: UserEvidence
 }
+
+/** Whom the served requests of a permission carried, as verified tokens told. */
+export interface UserEvidence {
+  /** Requests with a user, without one, and those of which nobody told. */
+  with: number
+  without: number
+  untold: number
+  /** Distinct users, counted as `distinctUsers` does. */
+  distinct: number
+  issuers: string[]
+  /** What users had of what conditions look at, those of most requests first; at most `SEEN_MAX`. */
+  seen: { issuer: string; acr: string | null; groups: string[] | null; requests: number }[]
+}
+
+/**
+ * What its owner must say before a permission may be approved. `machine_to_machine`: it was never used on behalf of a user where users
+ * would have been told, so that nothing binds it to one.
+ */
+export type Question = 'machine_to_machine'
 
 /**
  * The target-neutral rule, with the elements that NIST SP 800-204B asks of an authorization policy (APE-SR-1): effect,
@@ -96,6 +115,10 @@ export interface Permission {
   /** `named`: the operations that requests to the path named beside it; whoever may ask the path may ask them all. */
   operation: { method: string; path: string; flags: PathFlag[]; named?: string[] }
   conditions: Condition[]
+  /** Why nothing is asked of users, where conditions on them were wanted. */
+  unconditional?: string
+  /** Left out where nothing is asked. */
+  questions?: Question[]
   granularity: Granularity
   widened: Widening[]
   evidence: PermissionEvidence

@@ -18,6 +18,7 @@ const TABLES: Record<string, keyof Retention> = {
   operation_usage_day: 'operationsDays',
   edge_usage_hour: 'operationsDays',
   edge_usage_day: 'operationsDays',
+  user_usage: 'operationsDays',
 }
 
 /**

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import type { Evidence } from '../../services/model/evidence.ts'
 import { EMPTY_INVENTORY, type Inventory } from '../../services/model/inventory.ts'
-import type { ObservedOperation, OperationUsers, PathFlag, Protocol } from '../../services/model/operation.ts'
+import type { ObservedOperation, PathFlag, Protocol } from '../../services/model/operation.ts'
+import { NO_COUNTS, type OperationUsers } from '../../services/model/users.ts'
 
 /** An operation as the case files write it; everything has a default. */
 export interface ShortOperation {
@@ -21,14 +22,25 @@ export interface ShortOperation {
   mtls?: 'yes' | 'no' | 'unknown'
   requests?: number
   denied?: number
-  users?: OperationUsers
+  users?: ShortUsers
 }
+
+/** Users as the case files write them: classes of equal shares of the operation's requests, less those without a user. */
+export interface ShortUsers {
+  without: number
+  untold?: number
+  seen: { issuer: string; groups?: string[] | null; acr?: string | null; ageS?: number | null; moreGroups?: boolean }[]
+}
+
+/** Distinct users of each class that the case files write: no two classes share one. */
+const USERS_EACH = 4
 
 export const WINDOW = { since: '2026-01-01T00:00:00Z', until: '2026-01-15T00:00:00Z' }
 
 export function operation(short: ShortOperation): ObservedOperation {
   const source = party(short.from ?? 'shop/web')
   const destination = party(short.to ?? 'shop/orders')
+  const requests = short.requests ?? 10
   const principal = short.principal ?? `cluster.local/ns/${source.namespace}/sa/${source.workload}`
   return {
     source: { ...source, principal, evidence: short.evidence ?? 'verified' },
@@ -41,12 +53,32 @@ export function operation(short: ShortOperation): ObservedOperation {
     pathFlags: short.flags ?? [],
     mtls: short.mtls ?? 'yes',
     reporter: 'destination',
-    ...(short.users ? { users: short.users } : {}),
-    requests: short.requests ?? 10,
+    ...(short.users ? { users: usersOf(short.users, requests) } : {}),
+    requests,
     denied: short.denied ?? 0,
     firstSeen: '2026-01-02T00:00:00Z',
     lastSeen: '2026-01-14T00:00:00Z',
     days: 12,
+  }
+}
+
+export function usersOf({ without, untold = 0, seen }: ShortUsers, requests: number): OperationUsers {
+  const left = requests - without - untold
+  // The last share takes what does not divide.
+  const share = (at: number) => Math.floor((left * (at + 1)) / seen.length) - Math.floor((left * at) / seen.length)
+  return {
+    without: { ...NO_COUNTS, requests: seen.length > 0 ? without : requests - untold },
+    untold: { ...NO_COUNTS, requests: untold },
+    seen: seen.map((one, at) => ({
+      groups: [],
+      acr: null,
+      ageS: null,
+      moreGroups: false,
+      ...one,
+      ...NO_COUNTS,
+      requests: share(at),
+      marks: (BigInt(2 ** USERS_EACH - 1) << BigInt(at * USERS_EACH)).toString(16),
+    })),
   }
 }
 

@@ -1,13 +1,12 @@
-import type { OperationUsers } from '../../../services/model/operation.ts'
+import type { OperationUsers, UserClass } from '../../../services/model/users.ts'
 import type { ReplayRequest } from '../request.ts'
-import { some, type Tri } from '../tri.ts'
+import { fromBoolean, some, type Tri } from '../tri.ts'
 import { anyOf, stringMatcher } from './strings.ts'
 
-type User = OperationUsers['seen'][number]
 type Test = (request: ReplayRequest) => Tri
 
 /**
- * `request.auth.claims[…]`: of a token, telemetry tells the issuer and the groups. A request without a token has no claim.
+ * `request.auth.claims[…]`: of a token, telemetry tells the issuer, the groups and `acr`. A request without a token has no claim.
  *
  * @returns null for a key that is no claim
  */
@@ -15,7 +14,13 @@ export function claimTest(key: string, patterns: readonly string[]): Test | null
   if (!key.startsWith('request.auth.claims[')) return null
   const matcher = anyOf(patterns, stringMatcher)
   if (key === 'request.auth.claims[iss]') return ofUsers(({ issuer }) => matcher(issuer))
-  if (key === 'request.auth.claims[groups]') return ofUsers(({ groups }) => some(groups, matcher))
+  if (key === 'request.auth.claims[acr]') return ofUsers(({ acr }) => (acr === null ? 'unknown' : matcher(acr)))
+  if (key === 'request.auth.claims[groups]') {
+    return ofUsers(({ groups, moreGroups }) => {
+      const found = groups ? some(groups, matcher) : 'unknown'
+      return found === 'no' && moreGroups ? 'unknown' : found
+    })
+  }
   return ofUsers(() => 'unknown')
 }
 
@@ -29,20 +34,27 @@ export function requestPrincipalTest(patterns: readonly string[]): Test {
 }
 
 // An operation is many requests: decided where all are the same.
-function ofUsers(test: (user: User) => Tri): Test {
+function ofUsers(test: (user: UserClass) => Tri): Test {
   return ({ users }) => {
     if (!users) return 'unknown'
     const values = new Set(users.seen.map(test))
-    if (users.without > 0) values.add('no')
+    if (isAny(users.without)) values.add('no')
+    if (isAny(users.untold)) values.add('unknown')
     const [only = 'unknown'] = values
     return values.size === 1 ? only : 'unknown'
   }
 }
 
 /** Whether the tokens' issuers are among those that are trusted: a token of another one is answered with 401. */
-export function trusted(users: OperationUsers, issuers: ReadonlySet<string>): Tri {
-  const known = new Set(users.seen.map(({ issuer }) => issuers.has(issuer)))
-  if (users.without > 0) known.add(true)
-  if (known.size > 1) return 'unknown'
-  return known.has(false) ? 'no' : 'yes'
+export function trusted({ without, untold, seen }: OperationUsers, issuers: ReadonlySet<string>): Tri {
+  const known = new Set<Tri>(seen.map(({ issuer }) => fromBoolean(issuers.has(issuer))))
+  // Where nobody told of tokens, those of served requests are taken to be good: they had passed.
+  if (isAny(without) || untold.requests > 0) known.add('yes')
+  if (untold.denied > 0) known.add('unknown')
+  const [only = 'yes'] = known
+  return known.size > 1 ? 'unknown' : only
+}
+
+function isAny({ requests, denied }: { requests: number; denied: number }): boolean {
+  return requests + denied > 0
 }

@@ -22,8 +22,8 @@ export function requestAuthentication(
 ): { resource: unknown; loss: Loss } | null {
   const conditional = [...grants.values()].flat().some(({ when }) => when.length > 0)
   if (!conditional) return null
-  const seen = permissions.flatMap(({ evidence }) => evidence.users?.seen ?? [])
-  const issuers = [...new Set(seen.map(({ issuer }) => issuer))].filter(isIssuer).sort()
+  const seen = permissions.flatMap(({ evidence }) => evidence.users?.issuers ?? [])
+  const issuers = [...new Set(seen)].filter(isIssuer).sort()
   const resource = {
     apiVersion: 'security.istio.io/v1',
     kind: 'RequestAuthentication',

@@ -133,6 +133,8 @@ export function createNaming(rows: readonly UsageRow[], names: Names): Naming {
       destination_principal: '',
       destination_workload: '',
       denied: 0,
+      // Whether it passed the user's token on is not told.
+      users: undefined,
     }
     const callee = keys.callee(row)
     const pair = pairOf(caller, callee)

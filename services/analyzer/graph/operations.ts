@@ -16,6 +16,7 @@ export function observedOperations(calls: readonly Call<OperationRow>[]): Observ
     ...pathOf(row),
     pathFlags: PATH_FLAGS.filter((_, bit) => (row.path_flags & (1 << bit)) !== 0),
     mtls: row.mtls,
+    ...(row.users ? { users: row.users } : {}),
     reporter: row.reporter,
     requests: row.requests,
     notFound: row.not_found ?? 0,

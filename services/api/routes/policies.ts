@@ -22,6 +22,8 @@ export interface PolicyOptions extends AskedWindow {
   support?: string | number | undefined
   baseline?: string | undefined
   incidents?: string | undefined
+  users?: boolean | undefined
+  users_min?: number | undefined
 }
 
 export interface AskedBacktest extends PolicyOptions {
@@ -105,5 +107,7 @@ export function generateRequest(options: PolicyOptions): GenerateRequest {
     ...(options.support ? { minimumDays: Number(options.support) } : {}),
     ...(options.baseline ? { baseline: options.baseline } : {}),
     ...(options.incidents ? { incidents: readIncidents(options.incidents) } : {}),
+    ...(options.users ? { userConditions: true } : {}),
+    ...(options.users_min === undefined ? {} : { usersMin: options.users_min }),
   }
 }

@@ -1,9 +1,11 @@
+import { USERS_MIN } from '../../../policy-gen/conditions.ts'
 import type { Generated } from '../../../policy-gen/generate.ts'
 import { POLICY_FILE } from '../../../policy-gen/replay/formats.ts'
 import { targets } from '../../../policy-gen/targets/index.ts'
 import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
 import type { PolicyOptions } from '../../api/routes/policies.ts'
 import { CinchError } from '../../model/errors.ts'
+import type { Permission } from '../../model/permission.ts'
 import type { ReplayCall, ReplayResult } from '../../model/replay.ts'
 import { type Command, table, toJson } from '../command.ts'
 import { type Arguments, type Options, WINDOW } from '../options.ts'
@@ -41,12 +43,24 @@ export const GENERATE: Options = {
   support: { type: 'string', value: 'N', help: 'distinct days on which something must have been seen (default 1)' },
   baseline: { type: 'string', value: 'T', help: "what was first seen from then on waits for its owner's declaration" },
   incidents: { type: 'string', value: 'T/T,…', help: 'what was first seen within them teaches nothing: SINCE/UNTIL' },
+  users: { type: 'boolean', help: 'ask for tokens where every request carried a user: of their issuers and groups' },
+  'users-min': {
+    type: 'string',
+    value: 'N',
+    help: `with --users: distinct users that this must be true of (default ${USERS_MIN})`,
+  },
   ...WINDOW,
 }
 
 export function generateOptions(args: Arguments): PolicyOptions {
-  const given = Object.keys(GENERATE).map((name) => [name, args.text(name)] as const)
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
+  const { users: _, 'users-min': __, ...texts } = GENERATE
+  const given = Object.keys(texts).map((name) => [name, args.text(name)] as const)
+  const usersMin = args.text('users-min')
+  return {
+    ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+    ...(args.flag('users') ? { users: true } : {}),
+    ...(usersMin === undefined ? {} : { users_min: Number(usersMin) }),
+  }
 }
 
 export const generateCommand: Command = {
@@ -84,6 +98,7 @@ function describeGenerated(out: string, { files, report }: Generated): string {
     ...(principal ? [`ASSUMED: callers known by a claimed name have the principal ${principal}`] : []),
     ...(selector ? [`ASSUMED: callees that no inventory knows have the labels ${selector}`] : []),
     ...(ambient ? [`ASSUMED: in ambient mode: ${ambient.join(', ')}`] : []),
+    ...describeUsers(report.permissions),
     ...reasons(report.skipped.map((skipped) => skipped.reason)),
     ...report.expired.map(
       ({ id, owner, expires }) => `declared by ${owner}, expired ${expires.slice(0, 10)}, not granted: ${id}`,
@@ -94,6 +109,20 @@ function describeGenerated(out: string, { files, report }: Generated): string {
     `next: cinch policies replay ${out}`,
   ]
   return lines.join('\n')
+}
+
+/** What was asked of users, and what of their owners; nothing where nobody wanted it. */
+function describeUsers(permissions: Permission[]): string[] {
+  const conditional = permissions.filter(({ conditions }) => conditions.length > 0).length
+  const open = permissions.filter(({ unconditional }) => unconditional !== undefined)
+  const machines = permissions.filter(({ questions = [] }) => questions.includes('machine_to_machine')).length
+  if (conditional + open.length === 0) return []
+  return [
+    `${conditional} permissions ask for users of certain issuers and groups, ${open.length} ask for none: "unconditional" in report.json says why`,
+    ...(machines > 0
+      ? [`OWNERS: ${machines} permissions were never used on behalf of a user; say whether they are machine-to-machine`]
+      : []),
+  ]
 }
 
 const REASONS_MAX = 10

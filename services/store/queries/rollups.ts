@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { Evidence, Reporter } from '../../model/evidence.ts'
 import type { Protocol } from '../../model/operation.ts'
+import type { OperationUsers } from '../../model/users.ts'
 import { query, queryColumns } from '../store.ts'
 import {
   JOINED_ENDS,
@@ -85,6 +86,8 @@ export interface OperationRow extends UsageRow {
   not_found?: number
   /** The operation that its requests name, where it is counted at its path without it. */
   folded_name?: string
+  /** Who the users were, where that is told: `analyzer/graph/users.ts`. */
+  users?: OperationUsers | undefined
 }
 
 const ENDS = `cluster, destination_namespace, destination_workload, destination_service, destination_principal, destination_address, destination_kind,
@@ -118,7 +121,7 @@ function iso(time: string): string {
   return `formatDateTime(${time}, '%FT%T.%fZ')`
 }
 
-const within = (column: string) => `${column} >= {since:DateTime('UTC')} AND ${column} < {until:DateTime('UTC')}`
+export const within = (column: string) => `${column} >= {since:DateTime('UTC')} AND ${column} < {until:DateTime('UTC')}`
 
 /** What each edge is, beside its usage. A table of ids may hold an edge several times until it merges, all alike. */
 const withEnds = (usage: string) => `(${usage}) AS usage ANY LEFT JOIN edge ON edge.edge = usage.edge`
@@ -141,7 +144,7 @@ const edgeUsageOf = (which = '') => `
 const IS_PARTIAL = 'edge IN (SELECT unhex(arrayJoin({partial:Array(String)})))'
 
 /** Of edges of which only some hours count, those. */
-const keptOnly = (isPartial: boolean, edge: string, hour: string) =>
+export const keptOnly = (isPartial: boolean, edge: string, hour: string) =>
   isPartial
     ? `AND (${edge} NOT IN (SELECT unhex(arrayJoin({partial:Array(String)}))) OR (${edge}, ${hour}) IN (
          SELECT unhex(kept.1), parseDateTimeBestEffort(kept.2, 'UTC') FROM (SELECT arrayJoin(arrayZip({edges:Array(String)}, {hours:Array(String)})) AS kept)))`
@@ -231,13 +234,7 @@ export async function operationRows(
   window: Window,
   partial: KeptHours = new Map(),
 ): Promise<OperationRow[]> {
-  const kept = [...partial].flatMap(([edge, hours]) => hours.map((hour) => ({ edge, hour })))
-  const isPartial = kept.length > 0
-  const hours = {
-    partial: [...partial.keys()],
-    edges: kept.map(({ edge }) => edge),
-    hours: kept.map(({ hour }) => hour),
-  }
+  const isPartial = partial.size > 0
   return await query<OperationRow>(
     client,
     `SELECT ${ENDS}, ${UNJOINED}, '' AS unpaired, method, shape, path_flags, days, not_found, ${SUMMED} FROM ${withEnds(operationUsage(isPartial))}
@@ -247,8 +244,19 @@ export async function operationRows(
      SELECT ${SPAN_ENDS}, unpaired, method, shape, path_flags, uniqExact(toDate(minute)) AS days, sum(c.not_found) AS not_found, ${SPAN_SUMS} FROM span_call AS c FINAL
      WHERE ${within('minute')} ${keptOnly(isPartial, SPAN_EDGE, 'toStartOfHour(minute)')}
      GROUP BY cluster, destination_namespace, destination_workload, source_cluster, source_namespace, source_workload, unpaired, protocol, method, shape, path_flags HAVING requests > 0`,
-    { ...bounds(window), ...wholeDays(window), ...(isPartial ? hours : {}) },
+    { ...bounds(window), ...wholeDays(window), ...partialHours(partial) },
   )
+}
+
+/** What `keptOnly` is bound to. */
+export function partialHours(partial: KeptHours): Record<'partial' | 'edges' | 'hours', string[]> | undefined {
+  const kept = [...partial].flatMap(([edge, hours]) => hours.map((hour) => ({ edge, hour })))
+  if (kept.length === 0) return undefined
+  return {
+    partial: [...partial.keys()],
+    edges: kept.map(({ edge }) => edge),
+    hours: kept.map(({ hour }) => hour),
+  }
 }
 
 /** The window that all stored requests lie in, in whole hours; undefined when there are none. */
