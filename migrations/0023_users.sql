@@ -7,7 +7,7 @@
 -- A token that was not accepted (401) tells nothing of its user: a class without an issuer, groups and users.
 -- `groups`: a JSON list, sorted, without doubles. Text, not the id of a set in another table: its dictionary holds it once a part, and a
 -- view that filled another table would look at each fact again. `more_groups`: there were more, or longer ones, than are kept.
--- `users`: who it was is not kept, only how many: each user sets one of 256 bits, which others set, too; the share of those that are
+-- `users`: who it was is not kept, only how many: each user whose request was served sets one of 256 bits, which others set, too; the share of those that are
 -- not set tells the number (linear counting; Whang, Vander-Zanden and Taylor 1990), and sums over anything are no more than an OR.
 -- ORDER BY: as operation_usage, which it is read beside. TTL: as operation_usage (services/store/retention.ts).
 CREATE TABLE IF NOT EXISTS user_usage {on_cluster} (
@@ -26,7 +26,7 @@ SETTINGS ttl_only_drop_parts = 1, {dedup};
 -- would have been told: a proxy that verifies no tokens tells of none. ORDER BY: one row an edge. TTL: as user_usage.
 CREATE TABLE IF NOT EXISTS user_teller {on_cluster} (
   edge FixedString(16), since SimpleAggregateFunction(min, DateTime('UTC')),
-  acr SimpleAggregateFunction(max, Bool), age SimpleAggregateFunction(max, Bool), groups SimpleAggregateFunction(max, Bool),
+  tells_acr SimpleAggregateFunction(max, Bool), tells_age SimpleAggregateFunction(max, Bool), tells_groups SimpleAggregateFunction(max, Bool),
   loaded SimpleAggregateFunction(max, Date) DEFAULT today()
 ) ENGINE = {engine:AggregatingMergeTree} ORDER BY edge TTL loaded + INTERVAL 400 DAY
 SETTINGS {dedup};
@@ -41,7 +41,7 @@ ALTER TABLE request {on_cluster}
   ADD COLUMN IF NOT EXISTS kept_groups Array(String) ALIAS
     arraySlice(arrayFilter(name -> length(name) <= 256, arraySort(arrayDistinct(user_groups))), 1, 64),
   ADD COLUMN IF NOT EXISTS user_mark UInt256 ALIAS
-    if(user_subject = '', toUInt256(0), bitShiftLeft(toUInt256(1), toUInt8(sipHash64(user_issuer, user_subject) % 256)));
+    if(user_subject = '' OR decision = 'denied' OR status IN (404, 405) OR grpc_status = 12, toUInt256(0), bitShiftLeft(toUInt256(1), toUInt8(sipHash64(user_issuer, user_subject) % 256)));
 
 -- What the facts tell of before; only into an empty table, in one block, so that a migration that was cut off counts nothing twice.
 INSERT INTO user_usage (edge, hour, method, shape, path_flags, issuer, acr, age_s, groups, more_groups, requests, denied, not_found, users)
@@ -54,7 +54,7 @@ FROM request WHERE stage = 'end' AND has_user AND (SELECT count() FROM user_usag
 GROUP BY edge, hour, method, shape, path_flags, issuer, acr, age_s, groups, more_groups
 SETTINGS min_insert_block_size_rows = 1000000000, min_insert_block_size_bytes = 0;
 
-INSERT INTO user_teller (edge, since, acr, age, groups)
+INSERT INTO user_teller (edge, since, tells_acr, tells_age, tells_groups)
 SELECT edge, min(hour), max(acr != ''), max(age_s != 0), max(groups != '[]' OR more_groups) FROM user_usage WHERE issuer != '' OR users != 0 OR groups != '[]' GROUP BY edge;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS user_usage_of_request {on_cluster} TO user_usage AS
@@ -67,4 +67,5 @@ FROM request WHERE stage = 'end' AND has_user
 GROUP BY edge, hour, method, shape, path_flags, issuer, acr, age_s, groups, more_groups;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS user_teller_of_usage {on_cluster} TO user_teller AS
-SELECT edge, min(hour) AS since, max(acr != '') AS acr, max(age_s != 0) AS age, max(groups != '[]' OR more_groups) AS groups FROM user_usage WHERE issuer != '' OR users != 0 OR groups != '[]' GROUP BY edge;
+SELECT edge, min(hour) AS since, max(acr != '') AS tells_acr, max(age_s != 0) AS tells_age, max(groups != '[]' OR more_groups) AS tells_groups
+FROM user_usage WHERE issuer != '' OR users != 0 OR groups != '[]' GROUP BY edge;

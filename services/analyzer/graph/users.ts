@@ -52,9 +52,9 @@ function countsOf({ requests, not_found, denied }: UserRow): Counts {
 function seenUsers(user: UserRow, teller: UserTeller): SeenUsers {
   return {
     issuer: user.issuer,
-    acr: teller.acr ? user.acr : null,
-    ageS: teller.age ? user.age_s || OLDER_S : null,
-    groups: teller.groups ? (JSON.parse(user.groups) as string[]) : null,
+    acr: teller.tells_acr ? user.acr : null,
+    ageS: teller.tells_age ? user.age_s || OLDER_S : null,
+    groups: teller.tells_groups ? (JSON.parse(user.groups) as string[]) : null,
     moreGroups: user.more_groups,
     ...countsOf(user),
     marks: user.marks,

@@ -30,9 +30,9 @@ export interface UserTeller {
   /** ISO 8601, UTC: the first hour in which it told of one. */
   since: string
   /** Whether it ever told that of a user. */
-  acr: boolean
-  age: boolean
-  groups: boolean
+  tells_acr: boolean
+  tells_age: boolean
+  tells_groups: boolean
 }
 
 /** Whose proxy it is that reports an edge: the same one verifies tokens, or does not, on all of its edges. */
@@ -52,10 +52,11 @@ export async function userRows(
 ): Promise<{ users: UserRow[]; tellers: UserTeller[] }> {
   const tellers = await query<UserTeller>(
     client,
-    `SELECT lower(hex(e.edge)) AS edge, formatDateTime(o.since, '%FT%TZ') AS since, o.acr AS acr, o.age AS age, o.groups AS groups
+    `SELECT lower(hex(e.edge)) AS edge, formatDateTime(o.since, '%FT%TZ') AS since, tells_acr, tells_age, tells_groups
      FROM (SELECT DISTINCT edge, ${OBSERVER} AS observer FROM edge) AS e
      INNER JOIN (
-       SELECT ${OBSERVER} AS observer, min(t.since) AS since, max(t.acr) AS acr, max(t.age) AS age, max(t.groups) AS groups
+       SELECT ${OBSERVER} AS observer, min(t.since) AS since, max(t.tells_acr) AS tells_acr,
+         max(t.tells_age) AS tells_age, max(t.tells_groups) AS tells_groups
        FROM user_teller AS t ANY INNER JOIN edge ON edge.edge = t.edge GROUP BY observer) AS o USING observer
      WHERE e.edge NOT IN (SELECT edge FROM joined_call_hour FINAL WHERE ${within('minute')} AND ${STANDS})`,
     bounds(window),
