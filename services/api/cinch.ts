@@ -38,11 +38,14 @@ import { createFreshness, type SourceListing } from './freshness.ts'
 import { createGraphs } from './graphs.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { type PolicyUses, policyQuestions } from './policy-questions.ts'
+import { type StepUpAnswer, type StepUpRequest, stepUp } from './step-up.ts'
 import { createTemplates, type Templates } from './templates.ts'
 import { type AskedGraph, type AskedWindow, resolveWindow } from './window.ts'
 
 /** Everything that Cinch does for its users, the same for the command line and the API. */
 export interface Cinch extends PolicyUses {
+  /** Which operations ask users for more, whom that would have prompted, and the policies that ask. */
+  stepUp(request: StepUpRequest): Promise<StepUpAnswer>
   migrated: number[]
   /** What became of chunks that earlier processes left in the spool. */
   recovered: Recovery
@@ -245,6 +248,10 @@ function questions(
     const window = await windowOf(asked)
     return { window, ...(await graphs.templated(window)) }
   }
+  const chainsOf = async (asked: AskedChains) => {
+    await chainsCounted()
+    return await chains(store, asked, edges)
+  }
   return {
     sources: createFreshness(store),
     graph: async ({ hideNoise, ...asked }) => await graphs.graph(await windowOf(asked), hideNoise),
@@ -257,6 +264,7 @@ function questions(
       return { window, operations: observedOperations(calls.calls) }
     },
     ...policyQuestions(operations, templated, lifecycle, store),
+    stepUp: async (request) => await stepUp(request, templated, chainsOf),
     rejects: async (source, limit) => {
       const id = source === '' ? '' : findSource(source).id
       return { reasons: await rejectReasons(store.reads, id), lines: await rejects(store.reads, id, limit) }
@@ -264,10 +272,7 @@ function questions(
     doctor: async (source) => await examine(store, source === '' ? '' : findSource(source).id),
     completeness: async (asked) => await completeness(store, asked),
     disagreements: async (asked) => await disagreements(store, asked),
-    chains: async (asked) => {
-      await chainsCounted()
-      return await chains(store, asked, edges)
-    },
+    chains: chainsOf,
     chain: async (trace) => await chainByTrace(store, trace),
   }
 }

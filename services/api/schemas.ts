@@ -1,8 +1,11 @@
 import Type from 'typebox'
 import { USERS_MIN_MAX } from '../../policy-gen/conditions.ts'
+import { SENSITIVE_MAX } from '../../policy-gen/step-up/read.ts'
 import { DEPTH_MAX } from '../analyzer/graph/screen.ts'
 import { EVIDENCE } from '../model/evidence.ts'
 import { GROUP_BY } from '../model/graph.ts'
+import { ACRS } from '../model/step-up.ts'
+import { AGE_BOUNDS_S } from '../model/users.ts'
 import { DAYS_MAX } from './backtest.ts'
 
 /** Query and body schemas: what fastify checks and what the OpenAPI document says. */
@@ -144,6 +147,31 @@ export const ReplayBody = Type.Object(
     files: Type.Array(Type.Object({ path: Type.String({ maxLength: 1024 }), content: Type.String() }), {
       maxItems: 20_000,
     }),
+    ...window,
+  },
+  { additionalProperties: false },
+)
+
+export const StepUpBody = Type.Object(
+  {
+    sensitive: Type.Array(
+      Type.Object(
+        {
+          callee: text('namespace/workload', 1024),
+          method: Type.Optional(text('Any when absent', 64)),
+          path: Type.Optional(text('As an operation has it; any when absent', 2048)),
+          acr: Type.Union(ACRS.map((value) => Type.Literal(value))),
+          max_age_s: Type.Optional(Type.Union(AGE_BOUNDS_S.map((value) => Type.Literal(value)))),
+          why: text('Why', 1024),
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: SENSITIVE_MAX },
+    ),
+    rare: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, description: "Share of a callee's users that is few" }),
+    ),
+    selector: PoliciesBody.properties.selector,
     ...window,
   },
   { additionalProperties: false },

@@ -6,7 +6,14 @@ import type { AskedChains } from '../api/chains.ts'
 import { type Cinch, openCinch } from '../api/cinch.ts'
 import type { Proposed } from '../api/lifecycle/lifecycle.ts'
 import type { By } from '../api/lifecycle/log.ts'
-import { type AskedBacktest, backtestRequest, generateRequest, type PolicyOptions } from '../api/routes/policies.ts'
+import {
+  type AskedBacktest,
+  type AskedStepUp,
+  backtestRequest,
+  generateRequest,
+  type PolicyOptions,
+  stepUpRequest,
+} from '../api/routes/policies.ts'
 import type { AskedWindow } from '../api/window.ts'
 import type { IngestResult, Progress } from '../collector/ingest.ts'
 import { openInput } from '../collector/input/input.ts'
@@ -35,6 +42,7 @@ export interface Backend {
   replay(files: PolicyFile[], window: AskedWindow): Promise<ReplayResult>
   diff: Cinch['diff']
   preflight: Cinch['preflight']
+  stepUp(asked: AskedStepUp): ReturnType<Cinch['stepUp']>
   backtest(asked: AskedBacktest): ReturnType<Cinch['backtest']>
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>
@@ -107,6 +115,7 @@ async function localBackend(location: StoreLocation, note: (text: string) => voi
       ingest: async (source, cluster, path, progress) =>
         await cinch.ingest(source, cluster, await openInput(path), progress),
       generate: async (options) => await cinch.generate(generateRequest(options)),
+      stepUp: async (asked) => await cinch.stepUp(stepUpRequest(asked)),
       backtest: async (asked) => await cinch.backtest(backtestRequest(asked)),
       privilege: async (options) => await cinch.privilege(generateRequest(options)),
       propose: async (options, by, callees) => await cinch.propose(generateRequest(options), by, callees),

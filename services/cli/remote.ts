@@ -37,6 +37,7 @@ export function remoteBackend(url: string, token: string): Backend {
       await call('POST', '/api/v1/policies/diff', {}, JSON.stringify({ files, ...window, ...rules })),
     preflight: async (files, window) =>
       await call('POST', '/api/v1/policies/preflight', {}, JSON.stringify({ files, ...window })),
+    stepUp: async (asked) => await post('/api/v1/policies/step-up', asked),
     backtest: async (asked) => await call('POST', '/api/v1/policies/backtest', {}, JSON.stringify(asked)),
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
     disagreements: async (window) => await get('/api/v1/disagreements', window),

@@ -26,6 +26,7 @@ import { privilegeCommand } from './commands/privilege.ts'
 import { sendersCommand } from './commands/senders.ts'
 import { serveCommand } from './commands/serve.ts'
 import { sizeCommand } from './commands/size.ts'
+import { stepUpCommand } from './commands/step-up.ts'
 import { testCommand } from './commands/test-policies.ts'
 import { COMMON, parseArguments, storeLocation } from './options.ts'
 import { printableText } from './printable.ts'
@@ -45,6 +46,7 @@ export const COMMANDS: Command[] = [
   preflightCommand,
   privilegeCommand,
   testCommand,
+  stepUpCommand,
   declareCommand,
   declaredCommand,
   proposeCommand,

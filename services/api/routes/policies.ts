@@ -6,7 +6,8 @@ import type { Granularity } from '../../model/permission.ts'
 import { DAYS_DEFAULT } from '../backtest.ts'
 import type { Cinch } from '../cinch.ts'
 import type { BacktestRequest, GenerateRequest, NamingRules } from '../policy-questions.ts'
-import { BacktestBody, DiffBody, PoliciesBody, ReplayBody } from '../schemas.ts'
+import { BacktestBody, DiffBody, PoliciesBody, ReplayBody, StepUpBody } from '../schemas.ts'
+import type { StepUpRequest } from '../step-up.ts'
 import type { AskedWindow } from '../window.ts'
 
 /** What a user says of the policies wanted, on the command line and in the API. */
@@ -29,6 +30,8 @@ export interface PolicyOptions extends AskedWindow {
 export interface AskedBacktest extends PolicyOptions {
   days?: number | undefined
 }
+
+export type AskedStepUp = Omit<StepUpRequest, 'window'> & AskedWindow
 
 /** Rendered policies of many services are large; a replay sends them back. */
 const POLICIES_BYTES_MAX = 128 << 20
@@ -78,6 +81,17 @@ export function policyRoutes(app: FastifyInstance, cinch: Cinch): void {
     async ({ body }) => await cinch.preflight(body.files, body),
   )
 
+  app.post<{ Body: AskedStepUp }>(
+    '/api/v1/policies/step-up',
+    {
+      schema: {
+        summary: 'Operations that ask users for stronger or fresher authentication, and whom that would have prompted',
+        body: StepUpBody,
+      },
+    },
+    async ({ body }) => await cinch.stepUp(stepUpRequest(body)),
+  )
+
   app.post<{ Body: AskedBacktest }>(
     '/api/v1/policies/backtest',
     {
@@ -88,6 +102,10 @@ export function policyRoutes(app: FastifyInstance, cinch: Cinch): void {
     },
     async ({ body }) => await cinch.backtest(backtestRequest(body)),
   )
+}
+
+export function stepUpRequest({ since, until, ...options }: AskedStepUp): StepUpRequest {
+  return { ...options, window: { since, until } }
 }
 
 export function backtestRequest({ days = DAYS_DEFAULT, ...options }: AskedBacktest): BacktestRequest {
