@@ -59,7 +59,7 @@ export function planStepUp(
   const declared = [...sensitive.map(checked), ...stated(inventory)]
   const rule = selectorRule === undefined ? null : namingRule(selectorRule, '--selector')
   const index = indexInventory(inventory)
-  const entries = entriesOf(operations, calleesOf(operations, index, rule), index)
+  const entries = entriesOf(operations, calleesOf(operations, index, { selector: rule, ambient: [] }), index)
   const isRare = rarity(entries, rare)
   const planned = new Map<Entry, StepUpTrigger>()
   const unasked: StepUp['unasked'] = []
