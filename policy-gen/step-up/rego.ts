@@ -4,7 +4,8 @@
  * is asked of which operation is data.
  */
 export const STEP_UP_REGO = `# Step-up (RFC 9470) by the triggers in data.json. All names and paths are data: this text is the same for everybody.
-package envoy.authz
+# Its decision is data.envoy.step_up.allow, beside those of other policies.
+package envoy.step_up
 
 default allow := true
 
