@@ -108,7 +108,7 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('conditions on u
     const operations = HABITS.map(
       ([account, method, path, kinds]): ObservedOperation => ({
         ...observationOf({ caller: callerOf(account), method, path }, lab.callee),
-        requests: 10,
+        ...{ requests: 10, firstSeen: WINDOW.since, lastSeen: WINDOW.since },
         users: usersOf(usersWith(kinds), 10),
       }),
     )
