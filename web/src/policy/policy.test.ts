@@ -104,6 +104,7 @@ test('the outcomes of a replay add up to its requests', () => {
     uncertain: [{ ...call, requests: 10 }],
     denied_not_found: [{ ...call, requests: 7 }],
     refused: [{ ...call, requests: 5, evidence: 'verified' as const, days: 2 }],
+    declared: { allowed: 0, not_allowed: [], expired: [] },
   }
   expect(verdicts(result).map(({ id, requests }) => [id, requests])).toEqual([
     ['newly_denied', 24],
