@@ -123,6 +123,7 @@ export const REPLAY = {
       days: 3,
     },
   ],
+  declared: { allowed: 0, not_allowed: [], expired: [] },
   uncertain: [
     replayed('10.20.30.40', 'POST', '/api/v1/orders', 53, 'The caller has no principal.'),
     replayed('shop/web', '', '', 41, 'No reporter told method and path.'),
