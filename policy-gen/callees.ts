@@ -44,7 +44,7 @@ export function calleesOf(
 }
 
 function destinationKey({ destination }: ObservedOperation): string {
-  return JSON.stringify([destination.cluster, destination.namespace, destination.workload])
+  return JSON.stringify([destination.cluster, destination.namespace, destination.workload, destination.service])
 }
 
 function grouped(result: CalleeResult, groups: Map<string, Callee>): CalleeResult {
@@ -56,7 +56,7 @@ function grouped(result: CalleeResult, groups: Map<string, Callee>): CalleeResul
     groups.set(key, result.callee)
     return result
   }
-  group.members.push(...result.callee.members)
+  group.members = [...new Set([...group.members, ...result.callee.members])]
   const known = new Set(group.ambient?.services.map(({ name }) => name))
   group.ambient?.services.push(...(result.callee.ambient?.services ?? []).filter(({ name }) => !known.has(name)))
   return { ok: true, callee: group }
@@ -79,17 +79,15 @@ function resolve(
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(namespace)) {
     return refuse(`${JSON.stringify(namespace)} is no name of a Kubernetes namespace`)
   }
-  const known = index.workload(operation.destination)
-  if (known) {
-    const selector = selectorOf(known, index)
-    if (!selector) {
-      return refuse(`every selector of ${namespace}/${workload} also selects another application; label its pods apart`)
-    }
-    if (!Object.entries(selector).every(([key, value]) => isLabel(key, value))) {
-      return refuse(`the inventory's labels of ${namespace}/${workload} are no Kubernetes labels`)
-    }
-    const services = (labelledAmbient(known.labels) ?? isAmong(ambient, namespace)) ? servicesOf(known, index) : null
-    return found(operation, sorted(selector), 'inventory', services)
+  const known = index.behind(operation.destination)
+  if (known.length > 0) {
+    const [first, ...others] = known.map((one) => declared(operation, one, index, ambient))
+    const unlike = others.find((other) => JSON.stringify(other) !== JSON.stringify(first))
+    if (first && !unlike) return first
+    const names = known.map(({ name }) => name).sort()
+    return refuse(
+      `behind the Service ${namespace}/${workload} are workloads that no one policy selects: ${names.join(', ')}; give each a Service of its own`,
+    )
   }
   if (!rule) {
     return refuse(
@@ -101,6 +99,23 @@ function resolve(
   const labels = readLabels(named.value)
   if (!labels) return refuse(`the selector rule gives ${JSON.stringify(named.value)}, which is no list of labels`)
   return found(operation, sorted(labels), 'assumed', isAmong(ambient, namespace) ? [] : null)
+}
+
+/** The callee that one workload is, whatever it was called. */
+function declared(
+  operation: ObservedOperation,
+  workload: Workload,
+  index: InventoryIndex,
+  ambient: readonly string[],
+): CalleeResult {
+  const selector = selectorOf(workload, index)
+  const name = `${workload.namespace}/${workload.name}`
+  if (!selector) return refuse(`every selector of ${name} also selects another application; label its pods apart`)
+  if (!Object.entries(selector).every(([key, value]) => isLabel(key, value))) {
+    return refuse(`the inventory's labels of ${name} are no Kubernetes labels`)
+  }
+  const isAmbient = labelledAmbient(workload.labels) ?? isAmong(ambient, workload.namespace)
+  return found(operation, sorted(selector), 'inventory', isAmbient ? servicesOf(workload, index) : null)
 }
 
 function found(

@@ -38,7 +38,8 @@ export function callerOf(
 /** The principal that a naming rule gives to an operation's caller. */
 export function assumedPrincipal(operation: ObservedOperation, rule: NamingRule, index: InventoryIndex) {
   const { cluster, namespace, workload } = operation.source
-  const serviceAccount = index.workload(operation.source)?.serviceAccount ?? ''
+  const accounts = new Set(index.behind(operation.source).map((one) => one.serviceAccount))
+  const [serviceAccount = ''] = accounts.size === 1 ? accounts : []
   return rule({ cluster, namespace, workload, serviceAccount })
 }
 
@@ -69,13 +70,17 @@ export function workloadsBehind(index: InventoryIndex, ambient: readonly string[
 }
 
 function isAmbient(index: InventoryIndex, ambient: readonly string[], reference: WorkloadReference): boolean {
-  const labels = index.workload(reference)?.labels ?? {}
-  return labelledAmbient(labels) ?? isAmong(ambient, reference.namespace)
+  const isSaid = isAmong(ambient, reference.namespace)
+  const known = index.behind(reference)
+  return known.length > 0 ? known.every(({ labels }) => labelledAmbient(labels) ?? isSaid) : isSaid
 }
 
 function selectorFor(index: InventoryIndex, cluster: string, namespace: string, workload: string) {
-  const known = index.workload({ cluster, namespace, workload })
-  const selector = known ? selectorOf(known, index) : null
-  if (!selector || !Object.entries(selector).every(([key, value]) => isLabel(key, value))) return null
-  return Object.fromEntries(Object.entries(selector).sort(([left], [right]) => (left < right ? -1 : 1)))
+  const selectors = index.behind({ cluster, namespace, workload }).map((known) => {
+    const selector = selectorOf(known, index)
+    return selector && Object.fromEntries(Object.entries(selector).sort(([left], [right]) => (left < right ? -1 : 1)))
+  })
+  const [selector, ...others] = selectors
+  if (!selector || others.some((other) => JSON.stringify(other) !== JSON.stringify(selector))) return null
+  return Object.entries(selector).every(([key, value]) => isLabel(key, value)) ? selector : null
 }

@@ -3,7 +3,9 @@ import type { ObservedOperation } from '../../services/model/operation.ts'
 import { daysOf, isMonthEnd } from '../confidence/days.ts'
 import { operationOf } from '../declared/operations.ts'
 import { PolicyError } from '../errors.ts'
+import type { InventoryIndex } from '../inventory-index.ts'
 import { askedOf, type ReplayContext } from '../replay/asked.ts'
+import { behindEnds } from '../replay/behind.ts'
 import type { DeployedRules } from '../replay/deployed.ts'
 import { type PolicyText, readPolicySet } from '../replay/documents.ts'
 import { formats } from '../replay/formats.ts'
@@ -33,7 +35,7 @@ export function diff(
   const declared = (context.declared?.active ?? []).map((one) => ({ ...operationOf(one), requests: 0 }))
   const { asked, layers } = askedOf([...served, ...declared], context)
   const deployed = deployedIn(files, layers)
-  const uses = usesOf(deployed, asked)
+  const uses = usesOf(deployed, asked, layers.index)
   const shadowed = shadowedBy(deployed.flatMap(({ rules }) => rules))
   const others = deployed.flatMap(({ rules }) => rules).filter((rule) => !shadowed.has(rule))
   const guards = guardsOf(context.window)
@@ -73,15 +75,22 @@ function deployedIn(files: readonly PolicyText[], layers: LayerContext): Deploye
   throw new PolicyError('bad_policy', `there are no policies whose rules can be compared; formats: ${known.join(', ')}`)
 }
 
-function usesOf(deployed: readonly DeployedRules[], asked: readonly Asked[]): Map<DeployedRule, ObservedOperation[]> {
+function usesOf(
+  deployed: readonly DeployedRules[],
+  asked: readonly Asked[],
+  index: InventoryIndex,
+): Map<DeployedRule, ObservedOperation[]> {
   const uses = new Map<DeployedRule, ObservedOperation[]>()
-  for (const { operation, request } of asked)
-    for (const { usedBy } of deployed)
-      for (const rule of usedBy(operation, request)) {
-        const known = uses.get(rule)
-        if (known) known.push(operation)
-        else uses.set(rule, [operation])
-      }
+  for (const one of asked) {
+    const used = behindEnds(one, index).flatMap(({ operation, request }) =>
+      deployed.flatMap(({ usedBy }) => usedBy(operation, request)),
+    )
+    for (const rule of new Set(used)) {
+      const known = uses.get(rule)
+      if (known) known.push(one.operation)
+      else uses.set(rule, [one.operation])
+    }
+  }
   return uses
 }
 

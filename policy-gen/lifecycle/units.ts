@@ -37,7 +37,7 @@ export function unitsOf(
   const index = indexInventory(inventory)
   const ownersOf = (callees: readonly Callee[]) => {
     const members = callees.flatMap(({ cluster, namespace, members: names }) =>
-      names.map((workload) => index.workload({ cluster, namespace, workload })?.owner ?? ''),
+      names.flatMap((workload) => index.behind({ cluster, namespace, workload }).map(({ owner }) => owner)),
     )
     return [...new Set(members)].filter((owner) => owner !== '').sort()
   }

@@ -3,6 +3,7 @@ import type { ObservedOperation } from '../../services/model/operation.ts'
 import type { ReplayCall, ReplayResult } from '../../services/model/replay.ts'
 import { declaredBy, operationOf } from '../declared/operations.ts'
 import { askedOf, type ReplayContext } from './asked.ts'
+import { decideBehind } from './behind.ts'
 import { decideByUser } from './by-user.ts'
 import { type IgnoredDocument, ignoredDocument, type PolicyText, readPolicySet } from './documents.ts'
 import { formats } from './formats.ts'
@@ -28,7 +29,7 @@ export function replay(
   const set = readPolicySet(files)
   const { asked, layers } = askedOf(operations, context)
   const read = formats.flatMap((format) => format.read(set, layers) ?? [])
-  const decide = throughAll(read.map(({ layer }) => layer))
+  const decide = decideBehind(throughAll(read.map(({ layer }) => layer)), layers.index)
   const result: Replay = {
     window: context.window,
     requests: 0,

@@ -1,4 +1,5 @@
-import { indexInventory } from '../../inventory-index.ts'
+import type { ObservedOperation } from '../../../services/model/operation.ts'
+import { type InventoryIndex, indexInventory } from '../../inventory-index.ts'
 import { policiesByCallee } from '../../replay/istio/callee.ts'
 import { requestsOf, type Trap } from '../ground.ts'
 
@@ -7,17 +8,20 @@ export const strictPlaintext: Trap = {
   id: 'strict_plaintext',
   title: 'STRICT mutual TLS where callers were seen in plaintext',
   find: ({ peers, inventory, operations }) => {
-    const policiesOf = policiesByCallee(
-      { authorization: [], peers, tokens: [], ignored: [] },
-      indexInventory(inventory),
-      null,
-    )
-    const refused = operations.filter(({ mtls, requests, destination, workloadPort }) => {
-      return mtls === 'no' && requests > 0 && policiesOf(destination).mutualTls(workloadPort).mode === 'STRICT'
-    })
-    return [
-      ...Map.groupBy(refused, ({ destination, workloadPort }) => policiesOf(destination).mutualTls(workloadPort).by),
-    ].map(([by, calls]) => {
+    const index = indexInventory(inventory)
+    const policiesOf = policiesByCallee({ authorization: [], peers, tokens: [], ignored: [] }, index, null)
+    const strictBy = ({ destination, workloadPort }: ObservedOperation) =>
+      callees(destination, index)
+        .map((callee) => policiesOf(callee).mutualTls(workloadPort))
+        .find(({ mode }) => mode === 'STRICT')?.by
+    const refused = operations
+      .filter(({ mtls, requests }) => mtls === 'no' && requests > 0)
+      .flatMap((operation) => {
+        const by = strictBy(operation)
+        return by === undefined ? [] : [{ by, operation }]
+      })
+    return [...Map.groupBy(refused, ({ by }) => by)].map(([by, found]) => {
+      const calls = found.map(({ operation }) => operation)
       const hops = [...new Set(calls.map(({ source, destination }) => `${source.id} → ${destination.id}`))].sort()
       return {
         harm: 'breaks' as const,
@@ -29,4 +33,10 @@ export const strictPlaintext: Trap = {
       }
     })
   },
+}
+
+/** The workloads that a callee's name can stand for: of one that is a Service's, each may be reached. */
+function callees(party: ObservedOperation['destination'], index: InventoryIndex): ObservedOperation['destination'][] {
+  const found = index.behind(party)
+  return found.length > 0 ? found.map(({ name }) => ({ ...party, workload: name })) : [party]
 }
