@@ -35,7 +35,8 @@ function usersBehind(row: OperationRow, teller: UserTeller, users: readonly User
     denied: row.denied - told.denied,
   }
   if (Math.min(rest.requests, rest.notFound, rest.denied) < 0) return undefined
-  const isTold = row.first_seen >= teller.since
+  // Not as texts: of the hour's first second, 10:00:00.5Z stands before 10:00:00Z.
+  const isTold = Date.parse(row.first_seen) >= Date.parse(teller.since)
   const untold = isTold ? refused : [...refused, rest]
   return { without: isTold ? rest : NO_COUNTS, untold: untold.reduce(addCounts, NO_COUNTS), seen }
 }
