@@ -21,6 +21,7 @@ import type { KafkaReceiver } from '../collector/receivers/kafka/receiver.ts'
 import { signalOf, submitRaw } from '../collector/receivers/raw.ts'
 import { createSenders, type Senders } from '../collector/senders.ts'
 import { findSource } from '../collector/sources/index.ts'
+import type { Assessment } from '../model/check.ts'
 import type { Comparison } from '../model/comparison.ts'
 import type { Graph, GroupBy, Screen } from '../model/graph.ts'
 import type { ObservedOperation } from '../model/operation.ts'
@@ -31,6 +32,7 @@ import { storedWindow, type Window } from '../store/queries/rollups.ts'
 import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
+import { type AskedChecks, checks } from './checks.ts'
 import { type CompletenessAnswer, completeness } from './completeness.ts'
 import { type DisagreementsAnswer, disagreements } from './disagreements.ts'
 import { type Doctor, examine } from './doctor.ts'
@@ -79,6 +81,8 @@ export interface Cinch extends PolicyUses {
   completeness(window: AskedWindow): Promise<CompletenessAnswer>
   /** Where one word on who called is held against another's. */
   disagreements(window: AskedWindow): Promise<DisagreementsAnswer>
+  /** Requirements of NIST's documents, each with a verdict, and what shows it. */
+  checks(asked: AskedChecks): Promise<Assessment>
   /** Chains by root operation and shape, and where they break. */
   chains(asked: AskedChains): Promise<ChainsAnswer>
   /** One chain. @throws CinchError `not_found` */
@@ -271,6 +275,8 @@ function questions(
     },
     doctor: async (source) => await examine(store, source === '' ? '' : findSource(source).id),
     completeness: async (asked) => await completeness(store, asked),
+    checks: async ({ requirement, ...asked }) =>
+      await checks(store, await windowOf(asked), requirement, graphs, chainsOf),
     disagreements: async (asked) => await disagreements(store, asked),
     chains: chainsOf,
     chain: async (trace) => await chainByTrace(store, trace),

@@ -41,6 +41,11 @@ export function createGraphs(store: Store, edgesMax?: number) {
       const { names, ...calls } = await observe(await read(window))
       return await withMetricEdges(store, buildGraph(window, calls), names.parties)
     },
+    /** The calls, each once, and every reporter's word on them. */
+    observed: async (window: Window) => {
+      const material = await read(window)
+      return { calls: (await observe(material)).calls, told: material.book.rows }
+    },
     screen: async (window: Window, view: View): Promise<Screen> => {
       const isCounted = await hasMetricEdges(store.reads, window)
       const isPart = view.focus !== undefined && !isCounted

@@ -90,6 +90,11 @@ export const ChainsQuery = Type.Object({
   root: Type.Optional(text('Part of the root operation, namespace/workload METHOD /path', 1024)),
 })
 
+export const ChecksQuery = Type.Object({
+  ...window,
+  requirement: Type.Optional(text('Id of one requirement, such as ID-SEG-REC-1; all when absent', 64)),
+})
+
 export const ChainParams = Type.Object({ trace: text('Trace id: 32 hexadecimal digits', 32) })
 
 export const RejectsQuery = Type.Object({

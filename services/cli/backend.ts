@@ -47,6 +47,7 @@ export interface Backend {
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>
   disagreements: Cinch['disagreements']
+  checks: Cinch['checks']
   chains(asked: AskedChains): ReturnType<Cinch['chains']>
   templates: Cinch['templates']
   lifecycle: Omit<Cinch['lifecycle'], 'propose'>

@@ -40,6 +40,7 @@ export function remoteBackend(url: string, token: string): Backend {
     stepUp: async (asked) => await post('/api/v1/policies/step-up', asked),
     backtest: async (asked) => await call('POST', '/api/v1/policies/backtest', {}, JSON.stringify(asked)),
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
+    checks: async (asked) => await get('/api/v1/checks', asked),
     disagreements: async (window) => await get('/api/v1/disagreements', window),
     chains: async (asked) => await get('/api/v1/chains', asked),
     doctor: async (source) => await get('/api/v1/doctor', { source }),

@@ -3,6 +3,7 @@ import { type Backend, openBackend } from './backend.ts'
 import type { Command, Context } from './command.ts'
 import { backtestCommand } from './commands/backtest.ts'
 import { chainsCommand } from './commands/chains.ts'
+import { checkCommand } from './commands/check.ts'
 import { declareCommand, declaredCommand } from './commands/declare.ts'
 import { adviceCommand, deliverCommand } from './commands/deliver.ts'
 import { diffCommand } from './commands/diff.ts'
@@ -37,6 +38,7 @@ export const COMMANDS: Command[] = [
   sourcesCommand,
   graphCommand,
   chainsCommand,
+  checkCommand,
   disagreementsCommand,
   operationsCommand,
   generateCommand,

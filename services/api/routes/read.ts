@@ -4,10 +4,12 @@ import type { View } from '../../analyzer/graph/screen.ts'
 import type { GroupBy } from '../../model/graph.ts'
 import { shapeText } from '../../model/shape.ts'
 import type { AskedChains } from '../chains.ts'
+import type { AskedChecks } from '../checks.ts'
 import type { Cinch } from '../cinch.ts'
 import {
   ChainParams,
   ChainsQuery,
+  ChecksQuery,
   CompareQuery,
   EdgesQuery,
   GraphQuery,
@@ -80,6 +82,7 @@ export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
 
   wordRoutes(app, cinch)
   chainRoutes(app, cinch)
+  checkRoutes(app, cinch)
 }
 
 /** Where what one tells is held against what another does. */
@@ -103,6 +106,20 @@ function wordRoutes(app: FastifyInstance, cinch: Cinch): void {
       },
     },
     async ({ query }) => await cinch.disagreements(query),
+  )
+}
+
+function checkRoutes(app: FastifyInstance, cinch: Cinch): void {
+  app.get<{ Querystring: AskedChecks }>(
+    '/api/v1/checks',
+    {
+      schema: {
+        summary:
+          'Requirements of NIST SP 800-207, 800-207A and the 800-204 series: the verdict on each, and what shows it',
+        querystring: ChecksQuery,
+      },
+    },
+    async ({ query }) => await cinch.checks(query),
   )
 }
 

@@ -1,0 +1,18 @@
+import { defineCheck, hopName, hopsWithin, tallyOf } from './check.ts'
+
+const SHOWS = { yes: 'met', no: 'unmet', unknown: 'untold' } as const
+
+export const encryptedHops = defineCheck({
+  id: 'encrypted-hops',
+  title: 'every hop between services is mutual TLS',
+  unit: 'requests between services',
+  fault: 'were in plaintext',
+  blind:
+    'hops that nobody reports; TLS versions and ciphers; what callers and gateways alone report, for only the callee tells whether it was TLS',
+  fix: 'PeerAuthentication in mode STRICT, and a proxy at each caller',
+  reads: ['calls'],
+  tally: ({ calls }) =>
+    tallyOf(
+      hopsWithin(calls).map((call) => ({ name: hopName(call), times: call.row.requests, shows: SHOWS[call.row.mtls] })),
+    ),
+})

@@ -1,0 +1,51 @@
+import type { UsageRow } from '../../store/queries/rollups.ts'
+import { type Counted, defineCheck, tallyOf } from './check.ts'
+
+/** What a workload's own proxy says of itself; a caller's word on another is none. */
+interface Own {
+  workload: string
+  principal: string
+  service: string
+}
+
+export const oneIdentity = defineCheck({
+  id: 'one-identity',
+  title: 'each microservice has one identity, and no other has it',
+  unit: 'identities',
+  fault: 'were of several services, or one of several that a workload has',
+  seenMin: 2,
+  blind:
+    'workloads that only their peers report; the same workload in two clusters with one identity, which namespace sameness allows; versions of one service may share theirs',
+  fix: 'a service account for each microservice, named in its Pods',
+  reads: ['told'],
+  tally: ({ told }) => {
+    const own = told.flatMap(ownOf)
+    const byWorkload = Map.groupBy(own, ({ workload }) => workload)
+    const counted = [...Map.groupBy(own, ({ principal }) => principal)].map(([principal, of]): Counted => {
+      const doubled = of.find(({ workload }) => distinct(byWorkload.get(workload) ?? [], 'principal').length > 1)
+      if (doubled) return { name: `${principal} (${doubled.workload} has others, too)`, times: 1, shows: 'unmet' }
+      const workloads = distinct(of, 'workload')
+      if (workloads.length === 1) return { name: principal, times: 1, shows: 'met' }
+      const services = workloads.map((name) => servicesOf(of, name))
+      const name = `${principal} (${workloads.join(', ')})`
+      // Versions of a service are one microservice; where a service is not told, nobody knows.
+      if (services.some((names) => names.size === 0)) return { name, times: 1, shows: 'untold' }
+      const [first = new Set<string>()] = services
+      const isCommon = [...first].some((service) => services.every((names) => names.has(service)))
+      return { name, times: 1, shows: isCommon ? 'met' : 'unmet' }
+    })
+    return tallyOf(counted)
+  },
+})
+
+function ownOf(row: UsageRow): Own[] {
+  const { reporter, destination_principal: principal, destination_workload: workload } = row
+  if (reporter !== 'destination' || principal === '' || workload === '') return []
+  const id = `${row.destination_namespace}/${workload}`
+  return [{ workload: id, principal, service: row.destination_service }]
+}
+
+const distinct = (of: readonly Own[], key: keyof Own) => [...new Set(of.map((one) => one[key]))].sort()
+
+const servicesOf = (of: readonly Own[], workload: string) =>
+  new Set(of.filter((one) => one.workload === workload && one.service !== '').map(({ service }) => service))

@@ -1,0 +1,49 @@
+import type { CheckResult, Requirement, RequirementResult, Tally } from '../../model/check.ts'
+import type { Check } from './check.ts'
+
+/** With none of a hundred showing the contrary, at most some 3 % of all do, with 95 % confidence (rule of three: Hanley, Lippman-Hand 1983). */
+export const SEEN_MIN = 100
+/** One in a thousand may be untold: lines that came twice, or whose partner was cut. More of them could hide a caller. */
+export const UNTOLD_SHARE_MAX = 0.001
+
+type Bounds = Pick<Check, 'seenMin' | 'unmetShareMax'>
+
+/** One that shows the contrary is a no, however little else came; a yes takes enough that show it, and hardly any that are not told. */
+export function verdictOf({ met, unmet, untold }: Omit<Tally, 'samples'>, bounds: Bounds = {}): CheckResult['verdict'] {
+  if (unmet > (bounds.unmetShareMax ?? 0) * (met + unmet)) return 'not_met'
+  if (met < (bounds.seenMin ?? SEEN_MIN)) return 'not_enough_data'
+  return untold > UNTOLD_SHARE_MAX * (met + unmet + untold) ? 'not_enough_data' : 'met'
+}
+
+const count = (value: number) => value.toLocaleString('en')
+
+export function whyOf({ met, unmet, untold }: Omit<Tally, 'samples'>, check: Check): string {
+  const { unit, fault, seenMin = SEEN_MIN } = check
+  const all = count(met + unmet + untold)
+  switch (verdictOf({ met, unmet, untold }, check)) {
+    case 'not_met':
+      return `${count(unmet)} of ${all} ${unit} ${fault}`
+    case 'met':
+      return unmet === 0 ? `none of ${all} ${unit} ${fault}` : `only ${count(unmet)} of ${all} ${unit} ${fault}`
+    default:
+      return met < seenMin
+        ? `${count(met)} ${unit} show it, and ${count(seenMin)} are asked for${untold > 0 ? `; of ${count(untold)} nobody tells` : ''}`
+        : `of ${count(untold)} of ${all} ${unit} nobody tells`
+  }
+}
+
+/** A requirement is as good as the worst of its checks, and never met where a part of it is not looked at. */
+export function resultOf(requirement: Requirement, results: readonly CheckResult[]): RequirementResult {
+  const { checks, lacks, not_observable } = requirement
+  if (not_observable !== undefined) return { ...requirement, verdict: 'not_observable', why: not_observable }
+  const own = results.filter(({ id }) => checks.includes(id))
+  const worst = (verdict: CheckResult['verdict']) => own.filter((result) => result.verdict === verdict)
+  const because = (of: CheckResult[]) => of.map(({ why }) => why).join('; ')
+  const failed = worst('not_met')
+  if (failed.length > 0) return { ...requirement, verdict: 'not_met', why: because(failed) }
+  const unknown = worst('not_enough_data').map(({ why }) => why)
+  const missing = [...unknown, ...(lacks === undefined ? [] : [`not looked at: ${lacks}`])]
+  if (missing.length > 0 || own.length === 0)
+    return { ...requirement, verdict: 'not_enough_data', why: missing.join('; ') || 'no check looks at it' }
+  return { ...requirement, verdict: 'met', why: because(own) }
+}

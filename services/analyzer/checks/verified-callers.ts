@@ -1,0 +1,20 @@
+import { defineCheck, hopName, hopsWithin, tallyOf } from './check.ts'
+
+export const verifiedCallers = defineCheck({
+  id: 'verified-callers',
+  title: 'every request between services has a caller that its certificate proves',
+  unit: 'requests between services',
+  fault: 'came without any credential of the caller',
+  blind:
+    'how long a certificate lives and how old it is; callers behind a gateway that holds one certificate for all of them',
+  fix: 'PeerAuthentication in mode STRICT; the recommended access log format tells the peer’s identity',
+  reads: ['calls'],
+  tally: ({ calls }) =>
+    tallyOf(
+      hopsWithin(calls).map((call) => ({
+        name: hopName(call),
+        times: call.row.requests,
+        shows: call.row.source_evidence === 'verified' ? 'met' : call.row.mtls === 'no' ? 'unmet' : 'untold',
+      })),
+    ),
+})

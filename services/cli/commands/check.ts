@@ -1,0 +1,102 @@
+import type { Assessment, CheckResult, RequirementResult, Verdict } from '../../model/check.ts'
+import { CinchError } from '../../model/errors.ts'
+import { type Command, table, toJson } from '../command.ts'
+import { WINDOW } from '../options.ts'
+import { printable } from '../printable.ts'
+
+const FORMATS = ['text', 'json', 'markdown']
+
+export const checkCommand: Command = {
+  name: 'check',
+  usage: '[--requirement ID] [--format json|markdown] [--since T] [--until T]',
+  summary: 'requirements of NIST SP 800-207, 800-207A and 800-204: the verdict on each; exit 1 when one is not met',
+  options: {
+    requirement: { type: 'string', short: 'r', value: 'ID', help: 'this one only, with all that shows it' },
+    format: { type: 'string', value: 'FORMAT', help: 'text, json or markdown (default: text)' },
+    ...WINDOW,
+  },
+  run: async ({ args, backend, print }) => {
+    const format = args.flag('json') ? 'json' : (args.text('format') ?? 'text')
+    if (!FORMATS.includes(format))
+      throw new CinchError('bad_option', `--format ${format} is none`, `give one of ${FORMATS.join(', ')}`)
+    const requirement = args.text('requirement')
+    const answer = await (await backend()).checks({
+      since: args.text('since'),
+      until: args.text('until'),
+      requirement,
+    })
+    if (format === 'json') print(toJson(answer))
+    else print(format === 'markdown' ? markdown(answer) : text(answer, requirement !== undefined))
+    return answer.requirements.some(({ verdict }) => verdict === 'not_met') ? 1 : 0
+  },
+}
+
+const VERDICTS: Record<Verdict, string> = {
+  not_met: 'not met',
+  not_enough_data: 'not enough data',
+  not_observable: 'not observable',
+  met: 'met',
+}
+
+/** What is to be done first; within one verdict as the documents have it. */
+function ordered(requirements: readonly RequirementResult[]): RequirementResult[] {
+  const rank = Object.keys(VERDICTS)
+  return requirements.toSorted((a, b) => rank.indexOf(a.verdict) - rank.indexOf(b.verdict))
+}
+
+function heading({ window, requirements }: Assessment): string {
+  const counts = Object.entries(VERDICTS).map(
+    ([verdict, name]) => `${requirements.filter((one) => one.verdict === verdict).length} ${name}`,
+  )
+  return `${window.since} to ${window.until}: ${counts.join(', ')}`
+}
+
+function text(answer: Assessment, isDetailed: boolean): string {
+  const rows = ordered(answer.requirements).map(({ id, verdict, why }) => [id, VERDICTS[verdict], why])
+  const shown = isDetailed ? answer.checks : answer.checks.filter(({ verdict }) => verdict === 'not_met')
+  return [heading(answer), table(['requirement', 'verdict', 'why'], rows), ...shown.map(details)].join('\n')
+}
+
+function details({ id, title, verdict, why, evidence, blind, fix }: CheckResult): string {
+  const { samples, left_out } = evidence
+  return [
+    `\n${id}: ${title}`,
+    `  ${VERDICTS[verdict]}: ${why}`,
+    ...samples.map((sample) => `    ${printable(sample)}`),
+    ...(left_out > 0 ? [`    and ${left_out.toLocaleString('en')} more`] : []),
+    `  does not see: ${blind}`,
+    ...(verdict === 'met' ? [] : [`  to do: ${fix}`]),
+  ].join('\n')
+}
+
+function markdown(answer: Assessment): string {
+  const row = (cells: string[]) => `| ${cells.join(' | ')} |`
+  const requirements = ordered(answer.requirements).map(({ id, document, asks, verdict, why, sp800_53, cisa }) =>
+    row([id, document, asks, VERDICTS[verdict], why, sp800_53.join(', '), cisa].map(inCell)),
+  )
+  const checks = answer.checks.map(
+    ({ id, title, verdict, evidence: { counts, samples, queries, left_out }, blind }) => {
+      const listed = samples.map(inCell).join('<br>') + (left_out > 0 ? `<br>and ${left_out} more` : '')
+      const sums = `${counts.met} met, ${counts.unmet} not met, ${counts.untold} untold; read: ${queries.join(', ')}`
+      return row([id, inCell(title), VERDICTS[verdict], sums, listed, inCell(blind)])
+    },
+  )
+  return [
+    '# Requirements\n',
+    `${heading(answer)}\n`,
+    row(['Requirement', 'Document', 'Asks', 'Verdict', 'Why', 'SP 800-53', 'CISA']),
+    row(Array.from({ length: 7 }, () => '---')),
+    ...requirements,
+    '\n## Checks\n',
+    row(['Check', 'Holds when met', 'Verdict', 'Evidence', 'Samples', 'Does not see']),
+    row(Array.from({ length: 6 }, () => '---')),
+    ...checks,
+  ].join('\n')
+}
+
+/** Text that may come from telemetry, as it can stand in a cell: it opens no link, tag, cell or emphasis. */
+const inCell = (value: string) =>
+  printable(value)
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/[\\`*_[\]|!#~]/g, '\\$&')

@@ -1,0 +1,360 @@
+import { operator } from '../../../services/collector/origin.ts'
+import type { CheckResult } from '../../../services/model/check.ts'
+import { run } from '../../../services/store/store.ts'
+import type { TestApi } from '../../api/support.ts'
+import { type ShortSpan, spanLine } from '../../support/telemetry.ts'
+import type { Row } from './rows.ts'
+
+/** Where and when a scenario plays: a namespace and a day of its own. */
+export interface Place {
+  namespace: string
+  /** ISO 8601, UTC. */
+  start: string
+}
+
+/** Telemetry, and what one check must say of it. */
+export interface Scenario {
+  check: string
+  what: string
+  verdict: CheckResult['verdict']
+  /** Met, unmet and untold, counted by hand. */
+  counts: [number, number, number]
+  /** Part of the first sample. */
+  sample?: string
+  rows?: Row[]
+  load?(api: TestApi, place: Place): Promise<void>
+}
+
+const OUTSIDE: Row = { from: '', address: '203.0.113.7', mtls: 'no' }
+const INGRESS: Row = {
+  from: '',
+  address: '203.0.113.7',
+  reporter: 'gateway',
+  point: 'ingress',
+  to: 'gateway',
+  mtls: 'unknown',
+  service: 'web.edge',
+}
+const EGRESS: Row = {
+  reporter: 'gateway',
+  point: 'egress',
+  to: 'egress',
+  kind: 'external',
+  service: 'api.example.com',
+  mtls: 'unknown',
+}
+const DIRECT: Row = {
+  reporter: 'source',
+  to: '',
+  kind: 'external',
+  service: 'api.example.com',
+  mtls: 'unknown',
+  evidence: 'address',
+}
+/** As a caller's proxy tells of a callee that has none. */
+const PEER_ONLY: Row = { reporter: 'source', to: '', mtls: 'unknown', evidence: 'address' }
+const FLOW: Row = {
+  reporter: 'flow',
+  point: 'node',
+  format: 'hubble',
+  mtls: 'unknown',
+  evidence: 'address',
+  service: '',
+}
+
+export const SCENARIOS: Scenario[] = [
+  { check: 'encrypted-hops', what: 'all of it mutual TLS', verdict: 'met', counts: [150, 0, 0], rows: [{}] },
+  {
+    check: 'encrypted-hops',
+    what: 'one request in plaintext',
+    verdict: 'not_met',
+    counts: [150, 1, 0],
+    sample: 'address:10.0.0.9 -> ',
+    rows: [{}, { times: 1, from: '', address: '10.0.0.9', mtls: 'no' }],
+  },
+  {
+    check: 'encrypted-hops',
+    what: 'a callee without a report',
+    verdict: 'not_enough_data',
+    counts: [150, 0, 10],
+    sample: '/stock',
+    rows: [{}, { ...PEER_ONLY, times: 10, service: 'stock.{ns}' }],
+  },
+  { check: 'encrypted-hops', what: 'too few', verdict: 'not_enough_data', counts: [99, 0, 0], rows: [{ times: 99 }] },
+
+  { check: 'verified-callers', what: 'all proven', verdict: 'met', counts: [150, 0, 0], rows: [{}] },
+  {
+    check: 'verified-callers',
+    what: 'two without a credential',
+    verdict: 'not_met',
+    counts: [150, 2, 0],
+    rows: [{}, { times: 2, from: '', address: '10.0.0.9', mtls: 'no' }],
+  },
+  {
+    check: 'verified-callers',
+    what: 'a log format that tells no callers',
+    verdict: 'not_enough_data',
+    counts: [0, 0, 150],
+    rows: [{ from: '', address: '10.0.0.9' }],
+  },
+
+  { check: 'own-reporter', what: 'the callee reports', verdict: 'met', counts: [1, 0, 0], rows: [{}] },
+  {
+    check: 'own-reporter',
+    what: 'one is only told of by its caller',
+    verdict: 'not_met',
+    counts: [1, 1, 0],
+    sample: '/stock',
+    rows: [{}, { ...PEER_ONLY, service: 'stock.{ns}' }],
+  },
+  {
+    check: 'own-reporter',
+    what: 'spans alone',
+    verdict: 'not_enough_data',
+    counts: [0, 0, 2],
+    load: async (api, place) => await sendChains(api, place, 3),
+  },
+
+  {
+    check: 'bypassed-enforcement',
+    what: 'flows that were logged',
+    verdict: 'met',
+    counts: [1, 0, 0],
+    rows: [{}, FLOW],
+  },
+  {
+    check: 'bypassed-enforcement',
+    what: 'a flow that nobody logged',
+    verdict: 'not_met',
+    counts: [1, 1, 0],
+    sample: '/web -> ',
+    rows: [{}, FLOW, { ...FLOW, times: 1, to: 'stock' }],
+  },
+  { check: 'bypassed-enforcement', what: 'no flows', verdict: 'not_enough_data', counts: [0, 0, 0], rows: [{}] },
+
+  {
+    check: 'one-identity',
+    what: 'each its own, and two versions of one service',
+    verdict: 'met',
+    counts: [3, 0, 0],
+    rows: [
+      {},
+      { to: 'stock' },
+      { to: 'reviews-v1', identity: 'reviews', service: 'reviews.{ns}' },
+      { to: 'reviews-v2', identity: 'reviews', service: 'reviews.{ns}' },
+    ],
+  },
+  {
+    check: 'one-identity',
+    what: 'two services with one',
+    verdict: 'not_met',
+    counts: [1, 1, 0],
+    sample: '/sa/default (',
+    rows: [{ identity: 'default' }, { to: 'stock', identity: 'default' }, { to: 'users' }],
+  },
+  {
+    check: 'one-identity',
+    what: 'a workload with two',
+    verdict: 'not_met',
+    counts: [0, 2, 0],
+    rows: [{}, { identity: 'other' }],
+  },
+  {
+    check: 'one-identity',
+    what: 'two of which nobody tells the services',
+    verdict: 'not_enough_data',
+    counts: [0, 0, 1],
+    rows: [
+      { identity: 'default', service: '' },
+      { to: 'stock', identity: 'default', service: '' },
+    ],
+  },
+
+  // In this order: what is declared stays declared.
+  { check: 'known-workloads', what: 'no inventory', verdict: 'not_enough_data', counts: [0, 0, 2], rows: [{}] },
+  {
+    check: 'known-workloads',
+    what: 'declared, with whose it is',
+    verdict: 'met',
+    counts: [2, 0, 0],
+    rows: [{}],
+    load: async (api, place) => await declare(api, place, ['web', 'orders'], 'enterprise-owned'),
+  },
+  {
+    check: 'known-workloads',
+    what: 'one that nobody declared',
+    verdict: 'not_met',
+    counts: [2, 1, 0],
+    sample: '/ghost',
+    rows: [{}, { from: 'ghost' }],
+    load: async (api, place) => await declare(api, place, ['web', 'orders'], 'enterprise-owned'),
+  },
+  {
+    check: 'known-workloads',
+    what: 'declared, and nobody says whose',
+    verdict: 'not_enough_data',
+    counts: [0, 0, 2],
+    rows: [{}],
+    load: async (api, place) => await declare(api, place, ['web', 'orders'], ''),
+  },
+
+  { check: 'users-on-requests', what: 'a user each', verdict: 'met', counts: [150, 0, 0], rows: [{ user: 'u' }] },
+  {
+    check: 'users-on-requests',
+    what: 'three without',
+    verdict: 'not_met',
+    counts: [150, 3, 0],
+    sample: '/orders GET /a',
+    rows: [{ user: 'u' }, { times: 3 }],
+  },
+  {
+    check: 'users-on-requests',
+    what: 'a proxy that verifies no tokens',
+    verdict: 'not_enough_data',
+    counts: [0, 0, 150],
+    rows: [{}],
+  },
+
+  {
+    check: 'ingress-through-gateway',
+    what: 'all through the gateway',
+    verdict: 'met',
+    counts: [150, 0, 0],
+    rows: [INGRESS],
+  },
+  {
+    check: 'ingress-through-gateway',
+    what: 'four past it',
+    verdict: 'not_met',
+    counts: [150, 4, 0],
+    sample: 'address:203.0.0.0 -> ',
+    rows: [INGRESS, { ...OUTSIDE, times: 4 }],
+  },
+  {
+    check: 'ingress-through-gateway',
+    what: 'hardly any',
+    verdict: 'not_enough_data',
+    counts: [20, 0, 0],
+    rows: [{ ...INGRESS, times: 20 }, {}],
+  },
+
+  { check: 'egress-through-proxy', what: 'all through it', verdict: 'met', counts: [150, 0, 0], rows: [EGRESS] },
+  {
+    check: 'egress-through-proxy',
+    what: 'two past it',
+    verdict: 'not_met',
+    counts: [150, 2, 0],
+    sample: '/mail -> external:api.example.com',
+    rows: [EGRESS, { ...DIRECT, times: 2, from: 'mail' }],
+  },
+  { check: 'egress-through-proxy', what: 'none', verdict: 'not_enough_data', counts: [0, 0, 0], rows: [{}] },
+
+  {
+    check: 'complete-chains',
+    what: 'each whole',
+    verdict: 'met',
+    counts: [120, 0, 0],
+    load: async (api, place) => await sendChains(api, place, 120),
+  },
+  {
+    check: 'complete-chains',
+    what: 'ten of which a span is missing',
+    verdict: 'not_met',
+    counts: [110, 10, 0],
+    load: async (api, place) => await sendChains(api, place, 120, 10),
+  },
+  {
+    check: 'complete-chains',
+    what: 'too few',
+    verdict: 'not_enough_data',
+    counts: [20, 0, 0],
+    load: async (api, place) => await sendChains(api, place, 20),
+  },
+
+  {
+    check: 'forwarded-context',
+    what: 'both lead on',
+    verdict: 'met',
+    counts: [2, 0, 0],
+    load: async (api, place) => await sendChains(api, place, 30),
+  },
+  {
+    check: 'forwarded-context',
+    what: 'the last one calls others, and never in a chain',
+    verdict: 'not_met',
+    counts: [2, 1, 0],
+    sample: '/stock',
+    rows: [{ from: 'stock', to: 'ledger' }],
+    load: async (api, place) => await sendChains(api, place, 120),
+  },
+  { check: 'forwarded-context', what: 'no chains', verdict: 'not_enough_data', counts: [0, 0, 0], rows: [{}] },
+
+  { check: 'kept-users', what: 'all kept', verdict: 'met', counts: [150, 0, 0], load: usersAlong(150, 0) },
+  { check: 'kept-users', what: 'five lost', verdict: 'not_met', counts: [150, 5, 0], load: usersAlong(150, 5) },
+  { check: 'kept-users', what: 'hardly any', verdict: 'not_enough_data', counts: [7, 0, 0], load: usersAlong(7, 0) },
+
+  { check: 'logged-requests', what: 'all logged', verdict: 'met', counts: [1, 0, 0], rows: [{}], load: counters(150) },
+  {
+    check: 'logged-requests',
+    what: 'a quarter is not',
+    verdict: 'not_met',
+    counts: [0, 1, 0],
+    sample: '150 of 200 logged',
+    rows: [{}],
+    load: counters(200),
+  },
+  { check: 'logged-requests', what: 'no counters', verdict: 'not_enough_data', counts: [0, 0, 0], rows: [{}] },
+]
+
+let traces = 1
+/** `web` calls `orders`, and that `stock`; of some of the chains a span in the middle is missing. */
+async function sendChains(api: TestApi, { namespace, start }: Place, chains: number, broken = 0): Promise<void> {
+  const spans = Array.from({ length: chains }, (_, index): ShortSpan[] => {
+    const of = { namespace, trace: traces++, at: Date.parse(start) + index * 1_000 }
+    const chain: ShortSpan[] = [
+      { ...of, id: 1, service: 'web', kind: 'server', route: '/buy' },
+      { ...of, id: 2, parent: 1, service: 'web', kind: 'client' },
+      { ...of, id: 3, parent: 2, service: 'orders', kind: 'server', route: '/orders' },
+      { ...of, id: 4, parent: 3, service: 'orders', kind: 'client' },
+      { ...of, id: 5, parent: 4, service: 'stock', kind: 'server', route: '/stock' },
+    ]
+    return index < broken ? chain.filter(({ id }) => id !== 2) : chain
+  })
+  await api.cinch.ingestRequest('otlp-traces', operator(), Buffer.from(spanLine(spans.flat())))
+}
+
+async function declare(api: TestApi, { namespace }: Place, names: string[], category: string): Promise<void> {
+  const objects = names.map((name) => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace, labels: category === '' ? {} : { category } },
+    spec: { template: { metadata: { labels: { app: name } }, spec: { serviceAccountName: name } } },
+  }))
+  const body = objects.map((one) => JSON.stringify(one)).join('\n---\n')
+  await api.cinch.ingestRequest('kubernetes-objects', operator(), Buffer.from(body))
+}
+
+/** As the analyzer counts hops along chains. */
+function usersAlong(met: number, unmet: number): Scenario['load'] & {} {
+  return async ({ store }, { namespace, start }) =>
+    await run(
+      store.jobs,
+      `INSERT INTO chain_expectation (minute, kind, caller, callee, met, unmet, version)
+       SELECT {start:DateTime('UTC')}, 'user_lost', {namespace:String} || '/web', {namespace:String} || '/orders', {met:UInt64}, {unmet:UInt64}, 1`,
+      { namespace, start: start.replace('T', ' ').slice(0, 19), met, unmet },
+    )
+}
+
+/** As the analyzer counts what the callee's proxy told. */
+function counters(requests: number): Scenario['load'] & {} {
+  return async ({ store }, { namespace, start }) =>
+    await run(
+      store.jobs,
+      `INSERT INTO metric_hour (hour, sender, target, series, metric, measure, reporter, destination_namespace, destination_workload, destination_service,
+         destination_kind, source_evidence, protocol, mtls, requests, first_seen, last_seen, version)
+       SELECT {start:DateTime('UTC')}, 'operator', 1, 1, 'istio_requests_total', 'requests', 'destination', {namespace:String}, 'orders',
+         'orders.' || {namespace:String}, 'internal', 'claimed', 'http', 'yes', {requests:UInt64}, {start:DateTime('UTC')}, {start:DateTime('UTC')},
+         toUnixTimestamp64Milli(now64(3))`,
+      { namespace, start: start.replace('T', ' ').slice(0, 19), requests },
+    )
+}

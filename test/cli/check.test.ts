@@ -1,0 +1,72 @@
+import { writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Assessment } from '../../services/model/check.ts'
+import { expectError, runHere, scratch } from '../support/cli.ts'
+import { accessLine } from '../support/telemetry.ts'
+
+const room = scratch('check')
+const store = room.path('store')
+afterAll(() => room.close())
+
+/** A name that would open a cell, a tag and a link of its own. */
+const HOSTILE = 'a|b<script>[x](y)'
+const plaintext = JSON.stringify({
+  ...(JSON.parse(accessLine({ to: `shop/${HOSTILE}` })) as object),
+  ...{ tls_version: null, source_principal: null },
+})
+
+beforeAll(async () => {
+  writeFileSync(room.path('lines.log'), `${accessLine()}\n`)
+  writeFileSync(room.path('plain.log'), `${plaintext}\n`)
+}, 120_000)
+
+describe('cinch check', () => {
+  test('nothing came: nothing is met, and nothing is not', async () => {
+    const ran = await runHere(['check'], { store })
+    expect(ran.code).toBe(0)
+    expect(ran.stdout).toMatch(/: 0 not met, \d+ not enough data, 17 not observable, 0 met\n/)
+  })
+
+  test('one requirement: the verdict, what shows it, and what the check does not see', async () => {
+    expect((await runHere(['ingest', '--source', 'istio-json', room.path('lines.log')], { store })).code).toBe(0)
+    const ran = await runHere(['check', '--requirement', 'id-seg-rec-1'], { store })
+    expect(ran.code).toBe(0)
+    expect(ran.stdout).toMatch(
+      /^ID-SEG-REC-1 +not enough data +1 requests between services show it, and 100 are asked for/m,
+    )
+    expect(ran.stdout).toMatch(
+      /encrypted-hops: every hop .*\n {2}not enough data: .*\n {2}does not see: .*\n {2}to do: /,
+    )
+  })
+
+  test('as JSON: every requirement and check, once', async () => {
+    const [plain, format] = [
+      await runHere(['check', '--json'], { store }),
+      await runHere(['check', '--format', 'json'], { store }),
+    ]
+    expect(plain.stdout).toBe(format.stdout)
+    const { requirements, checks } = plain.json<Assessment>()
+    expect(requirements.length).toBeGreaterThan(75)
+    expect(new Set(checks.map(({ id }) => id)).size).toBe(checks.length)
+    expect(requirements.find(({ id }) => id === 'SM-DR7')).toMatchObject({ verdict: 'not_observable', checks: [] })
+  })
+
+  test('as Markdown: what came from outside opens nothing, and exit 1 says that something is not met', async () => {
+    expect((await runHere(['ingest', '--source', 'istio-json', room.path('plain.log')], { store })).code).toBe(0)
+    const ran = await runHere(['check', '--format', 'markdown'], { store })
+    const rows = ran.stdout.split('\n').filter((line) => line.startsWith('| '))
+    const cells = (row: string) => row.replace(/\\\|/g, '').split('|').length
+    expect(new Set(rows.map(cells))).toEqual(new Set([9, 8]))
+    expect(ran.stdout).toContain('a\\|b&lt;script>\\[x\\](y)')
+    expect(ran.stdout).not.toContain('<script>')
+    expect(ran.stdout).toMatch(
+      /^\| ID-SEG-REC-1 \| .* \| not met \| 1 of 2 requests between services were in plaintext \|/m,
+    )
+    expect(ran.code).toBe(1)
+  })
+
+  test('what it does not know is an error of use', async () => {
+    expectError(await runHere(['check', '--format', 'oscal'], { store }), 'bad_option', 2)
+    expectError(await runHere(['check', '-r', 'NONE-1'], { store }), 'not_found', 2)
+  })
+})
