@@ -2,6 +2,7 @@ import type { Inventory, Service, Workload } from '../services/model/inventory.t
 import { selects } from '../services/model/inventory.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
 import type { WorkloadReference } from '../services/model/permission.ts'
+import { trustDomainsOf } from '../services/model/trust-domain.ts'
 
 /** Workloads that are looked at behind one Service; of one that has more, nothing is told. */
 const BEHIND_MAX = 16
@@ -22,6 +23,8 @@ export interface InventoryIndex {
   servicesOf(workload: Workload): Service[]
   /** The port that the callee listens on: as observed, else through its Service; 0 when neither tells. */
   workloadPort(operation: ObservedOperation): number
+  /** The trust domains that mean one to a cluster's proxies; empty where that is not known. */
+  trustDomains(cluster: string): readonly string[]
 }
 
 /** Indexes an inventory. An empty cluster, on either side, matches every cluster: single clusters often have no name. */
@@ -73,6 +76,7 @@ export function indexInventory(inventory: Inventory): InventoryIndex {
     workload,
     behind,
     servicesOf,
+    trustDomains: (cluster) => trustDomainsOf(inventory.trustDomains ?? [], cluster),
     workloadsIn: (cluster, namespace) =>
       (workloads.get(namespace) ?? []).filter((entry) => sameCluster(entry.cluster, cluster)),
     workloadPort: (operation) => {

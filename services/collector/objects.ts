@@ -1,7 +1,7 @@
 import { parseAllDocuments } from 'yaml'
 import { CinchError } from '../model/errors.ts'
 import type { Service, Workload } from '../model/inventory.ts'
-import { declareAddresses, declareServices, declareWorkloads } from '../store/queries/inventory.ts'
+import { declareAddresses, declareServices, declareTrustDomains, declareWorkloads } from '../store/queries/inventory.ts'
 import type { Store } from '../store/store.ts'
 import { readObjects } from './sources/kubernetes-objects/read.ts'
 
@@ -32,9 +32,10 @@ export async function storeObjects(
   const found = readObjects(parseDocuments(Buffer.concat(parts).toString('utf8'), input.name), cluster)
   await declareWorkloads(store.jobs, found.workloads satisfies Workload[])
   await declareServices(store.jobs, found.services satisfies Service[])
+  await declareTrustDomains(store.jobs, found.meshes)
   await declareAddresses(store.jobs, found.addresses)
   return {
-    accepted: found.workloads.length + found.services.length + found.slices,
+    accepted: found.workloads.length + found.services.length + found.slices + found.meshes.length,
     rejected: found.unreadable,
     bytes: size,
   }

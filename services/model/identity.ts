@@ -134,16 +134,6 @@ function parseAddress(text: string): Parsed<string> {
   }
 }
 
-/** Trust domains that mean one (Istio's `trustDomainAliases`): each set's first is what the others are read as. */
-export type TrustDomainAliases = readonly (readonly string[])[]
-
-/** The identity under the trust domain that stands for its own; others are given back as they are. */
-export function underOneTrustDomain(identity: Identity, aliases: TrustDomainAliases): Identity {
-  if (identity.kind !== 'spiffe' && identity.kind !== 'linkerd') return identity
-  const known = aliases.find((names) => names.some((name) => name.toLowerCase() === identity.trustDomain))
-  return known?.[0] === undefined ? identity : { ...identity, trustDomain: known[0].toLowerCase() }
-}
-
 /**
  * Principals that several clusters' workloads have: clusters whose trust domain is the same (`cluster.local` unless told otherwise)
  * make one principal of two workloads, and a policy that allows the one allows the other.

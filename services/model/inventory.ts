@@ -1,3 +1,5 @@
+import type { MeshTrustDomains } from './trust-domain.ts'
+
 /** A declared workload: where selectors come from, never from a guess. */
 export interface Workload {
   cluster: string
@@ -49,6 +51,8 @@ export interface PodAddress {
 export interface Inventory {
   workloads: Workload[]
   services: Service[]
+  /** Left out where no mesh configuration was given. */
+  trustDomains?: MeshTrustDomains[]
 }
 
 export const EMPTY_INVENTORY: Inventory = { workloads: [], services: [] }

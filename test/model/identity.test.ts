@@ -6,7 +6,6 @@ import {
   parsePrincipal,
   printIdentity,
   sharedPrincipals,
-  underOneTrustDomain,
 } from '../../services/model/identity.ts'
 
 const read = (text: string) => {
@@ -95,16 +94,6 @@ describe('identities of all platforms', () => {
       0,
     )
     expect(compareIdentities(read('spiffe://a/ns/a/sa/B'), read('spiffe://a/ns/a/sa/b'))).not.toBe(0)
-  })
-
-  test('aliases of a trust domain mean one', () => {
-    const aliases = [['cluster.local', 'old.example']]
-    expect(printIdentity(underOneTrustDomain(read('old.example/ns/a/sa/b'), aliases))).toBe(
-      'spiffe://cluster.local/ns/a/sa/b',
-    )
-    expect(printIdentity(underOneTrustDomain(read('other.example/ns/a/sa/b'), aliases))).toBe(
-      'spiffe://other.example/ns/a/sa/b',
-    )
   })
 
   test('one trust domain in two clusters makes one principal of two workloads', () => {

@@ -1,12 +1,13 @@
 import type { Service } from '../../../services/model/inventory.ts'
 import type { ObservedOperation } from '../../../services/model/operation.ts'
+import type { InventoryIndex } from '../../inventory-index.ts'
 import { type Declared, serviceAsked } from '../declared.ts'
 import type { LayerContext, Verdict } from '../layer.ts'
 import type { CallerIdentity, ReplayRequest } from '../request.ts'
 import { sameName } from '../selection.ts'
 import { all, some, type Tri } from '../tri.ts'
-import { policiesByCallee, ROOT_NAMESPACE } from './callee.ts'
-import { type CompiledPolicy, compilePolicy } from './compile.ts'
+import { compiledFor, policiesByCallee, ROOT_NAMESPACE } from './callee.ts'
+import type { CompiledPolicy } from './compile.ts'
 import { type DataPlane, dataPlanes, type Waypoint, waypointOf } from './data-plane.ts'
 import type { DocumentHead, IstioDocuments } from './documents.ts'
 import { type CalleePolicies, evaluate } from './evaluate.ts'
@@ -31,7 +32,7 @@ export function atAmbient(documents: IstioDocuments, declared: Declared, context
   const { index, selectorRule } = context
   const planeOf = dataPlanes(declared, context)
   const ztunnelOf = policiesByCallee(atZtunnel(documents), index, selectorRule)
-  const waypointsOf = policiesAtWaypoint(documents)
+  const waypointsOf = policiesAtWaypoint(documents, index)
 
   // Where nothing is bound to a waypoint, and nothing asks for one, there is none.
   const spokenOf = [...documents.authorization, ...documents.tokens].some(({ targets }) => targets.length > 0)
@@ -122,10 +123,11 @@ function trustDomainOf(principal: string): string {
 }
 
 /** What is bound to a Service, to its waypoint or to all waypoints; compiled once. */
-function policiesAtWaypoint({ authorization, tokens }: IstioDocuments) {
-  const bound = authorization
-    .filter(({ targets }) => targets.length > 0)
-    .map((document) => ({ document, policy: compilePolicy(document) }))
+function policiesAtWaypoint({ authorization, tokens }: IstioDocuments, index: InventoryIndex) {
+  const boundIn = compiledFor(
+    authorization.filter(({ targets }) => targets.length > 0),
+    index,
+  )
   const known = new Map<string, CalleePolicies>()
   return (service: ServiceName, waypoint: Waypoint | 'unknown', cluster: string): CalleePolicies => {
     const key = JSON.stringify([service, waypoint, cluster])
@@ -139,7 +141,7 @@ function policiesAtWaypoint({ authorization, tokens }: IstioDocuments) {
         head.cluster === undefined ? 'yes' : sameName(head.cluster, cluster),
         some(head.targets, (target) => isTarget(target, head.namespace, service, waypoint)),
       )
-    const applicable = bound.map(({ document, policy }) => ({ policy, applies: holds(document) }))
+    const applicable = [...boundIn(cluster)].map(([document, policy]) => ({ policy, applies: holds(document) }))
     const of = (action: CompiledPolicy['action']) =>
       applicable.filter(({ policy, applies }) => policy.action === action && applies !== 'no')
     return {

@@ -9,6 +9,7 @@ import type { DocumentHead, IstioDocuments } from './documents.ts'
 import type { Applicable, CalleePolicies } from './evaluate.ts'
 import { mutualTlsOf } from './peers.ts'
 import type { AuthorizationPolicy } from './read-authorization.ts'
+import { underAliases } from './trust-domains.ts'
 
 /** Istio's default root namespace: policies there hold in the whole mesh. */
 export const ROOT_NAMESPACE = 'istio-system'
@@ -19,8 +20,7 @@ export function policiesByCallee(
   index: InventoryIndex,
   selectorRule: NamingRule | null,
 ): (callee: Party) => CalleePolicies {
-  const compiled = new Map<AuthorizationPolicy, CompiledPolicy>()
-  for (const policy of documents.authorization) compiled.set(policy, compilePolicy(policy))
+  const compiledIn = compiledFor(documents.authorization, index)
   const authorization = Map.groupBy(documents.authorization, ({ namespace }) => namespace)
   const peers = Map.groupBy(documents.peers, ({ namespace }) => namespace)
   const requests = Map.groupBy(documents.tokens, ({ namespace }) => namespace)
@@ -32,6 +32,7 @@ export function policiesByCallee(
     return [...own, ...(map.get(ROOT_NAMESPACE) ?? [])]
   }
   const build = (callee: Party): CalleePolicies => {
+    const compiled = compiledIn(callee.cluster)
     // Policies hold at the callee's proxy; out there is none. A gateway's, bound to the name, may hold on the way.
     if (isExternal(callee)) return outside(documents.authorization, compiled)
     const labels = labelsOf(callee, index, selectorRule)
@@ -59,6 +60,21 @@ export function policiesByCallee(
     const policies = known.get(key) ?? build(callee)
     known.set(key, policies)
     return policies
+  }
+}
+
+/** Policies as the proxies of a cluster get them, each compiled once for all clusters whose trust domains are the same. */
+export function compiledFor(
+  policies: readonly AuthorizationPolicy[],
+  index: InventoryIndex,
+): (cluster: string) => ReadonlyMap<AuthorizationPolicy, CompiledPolicy> {
+  const known = new Map<string, ReadonlyMap<AuthorizationPolicy, CompiledPolicy>>()
+  return (cluster) => {
+    const names = index.trustDomains(cluster)
+    const key = names.join()
+    const found = known.get(key) ?? new Map(policies.map((one) => [one, compilePolicy(underAliases(one, names))]))
+    known.set(key, found)
+    return found
   }
 }
 

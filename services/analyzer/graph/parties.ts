@@ -1,6 +1,7 @@
 import type { GraphNode } from '../../model/graph.ts'
 import { parsePrincipal, principalId, workloadId } from '../../model/identity.ts'
 import type { Inventory, Workload } from '../../model/inventory.ts'
+import { underOneTrustDomain } from '../../model/trust-domain.ts'
 import type { EdgeRow } from '../../store/queries/rollups.ts'
 import { same, servicesOf, spanService, unique } from './names.ts'
 
@@ -16,9 +17,26 @@ export interface Parties {
 /**
  * Prepares naming: an end is the workload that a reporter named, else the one that the inventory gives for its service or
  * identity, else the identity itself, else the service or address. What rows tell of each other is used too: a callee that
- * one reporter knows by service and another by principal is one.
+ * one reporter knows by service and another by principal is one. Trust domains that a mesh takes for one are read as one.
  */
 export function createParties(rows: readonly EdgeRow[], inventory: Inventory): Parties {
+  const { trustDomains = [] } = inventory
+  if (trustDomains.every(({ names }) => names.length < 2)) return partiesOf(rows, inventory)
+  const underOne = underOneTrustDomain(trustDomains)
+  const read = (row: EdgeRow): EdgeRow => ({
+    ...row,
+    source_principal: underOne(row.source_principal),
+    destination_principal: underOne(row.destination_principal),
+  })
+  const { source, destination, gateway } = partiesOf(rows.map(read), inventory)
+  return {
+    source: (row) => source(read(row)),
+    destination: (row) => destination(read(row)),
+    gateway: (row) => gateway(read(row)),
+  }
+}
+
+function partiesOf(rows: readonly EdgeRow[], inventory: Inventory): Parties {
   const { byPrincipal, byService, bySpan, principalOfService } = createNodes(rows, inventory)
   return {
     gateway: (row) => {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { Inventory, PodAddress, Service, Workload } from '../../model/inventory.ts'
+import type { MeshTrustDomains } from '../../model/trust-domain.ts'
 import { insertRows, query, run } from '../store.ts'
 import { DECLARED_HOLD } from './join-addresses.ts'
 
@@ -32,6 +33,15 @@ export async function declareServices(client: ClickHouseClient, services: Servic
         protocol: port.protocol,
       })),
     })),
+  )
+}
+
+export async function declareTrustDomains(client: ClickHouseClient, meshes: MeshTrustDomains[]): Promise<void> {
+  await insertRows(
+    client,
+    'declared_trust_domain',
+    'cluster String, names Array(String)',
+    meshes.map(({ cluster, names }) => ({ cluster, names })),
   )
 }
 
@@ -100,7 +110,12 @@ export async function readInventory(client: ClickHouseClient): Promise<Inventory
     client,
     'SELECT cluster, namespace, name, selector, ports FROM declared_service FINAL ORDER BY cluster, namespace, name',
   )
+  const trustDomains = await query<MeshTrustDomains>(
+    client,
+    'SELECT cluster, names FROM declared_trust_domain FINAL ORDER BY cluster',
+  )
   return {
+    ...(trustDomains.length > 0 ? { trustDomains } : {}),
     workloads: workloads.map(({ service_account, ...workload }) => ({ ...workload, serviceAccount: service_account })),
     services: services.map((service) => ({
       ...service,

@@ -50,7 +50,8 @@ export async function namingState(client: ClickHouseClient): Promise<{ edges: nu
   const [row] = await query<{ edges: number; declared: string }>(
     client,
     `SELECT (SELECT uniqExact(id) FROM ${IDS}) AS edges,
-       concat(toString((SELECT max(declared) FROM declared_workload)), ' ', toString((SELECT max(declared) FROM declared_service))) AS declared`,
+       concat(toString((SELECT max(declared) FROM declared_workload)), ' ', toString((SELECT max(declared) FROM declared_service)), ' ',
+         toString((SELECT max(declared) FROM declared_trust_domain))) AS declared`,
   )
   return row ?? { edges: 0, declared: '' }
 }
@@ -61,7 +62,8 @@ export async function graphState(client: ClickHouseClient): Promise<string> {
     client,
     `SELECT (SELECT sum(accepted) FROM ingest_batch) AS accepted, (SELECT max(version) FROM span_minute_paired) AS paired,
        (SELECT max(version) FROM call_half_minute_joined) AS joined,
-       toUnixTimestamp64Milli(greatest((SELECT max(declared) FROM declared_workload), (SELECT max(declared) FROM declared_service))) AS declared`,
+       toUnixTimestamp64Milli(greatest((SELECT max(declared) FROM declared_workload), (SELECT max(declared) FROM declared_service),
+         (SELECT max(declared) FROM declared_trust_domain))) AS declared`,
   )
   return `${row?.accepted ?? 0}-${row?.paired ?? 0}-${row?.joined ?? 0}-${row?.declared ?? 0}`
 }

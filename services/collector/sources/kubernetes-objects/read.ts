@@ -1,6 +1,8 @@
 import type { PodAddress, Service, ServicePort, Workload } from '../../../model/inventory.ts'
+import type { MeshTrustDomains } from '../../../model/trust-domain.ts'
 import { readAddresses } from './addresses.ts'
 import { type Fields, fields, isFields, list, port, text } from './fields.ts'
+import { readMeshes } from './mesh.ts'
 
 /** What a set of objects declares; `unreadable` counts objects of a kind that is read here but whose shape is not theirs. */
 export interface Declared {
@@ -9,6 +11,7 @@ export interface Declared {
   addresses: PodAddress[]
   /** EndpointSlices whose addresses of Pods were read. */
   slices: number
+  meshes: MeshTrustDomains[]
   unreadable: number
 }
 
@@ -38,12 +41,14 @@ export function readObjects(documents: unknown[], cluster: string): Declared {
     .map((object) => readService(object, cluster, pods))
   const named = [...workloads, ...services]
   const { addresses, slices, slicesUnread } = readAddresses(objects, cluster)
+  const { meshes, unreadable } = readMeshes(objects, cluster)
   return {
     workloads: workloads.filter((workload) => workload.name !== ''),
     services: services.filter((service) => service.name !== ''),
     addresses,
     slices,
-    unreadable: named.filter((object) => object.name === '').length + slicesUnread,
+    meshes,
+    unreadable: named.filter((object) => object.name === '').length + slicesUnread + unreadable,
   }
 }
 
