@@ -1,8 +1,9 @@
 import { SOURCES } from '../collector/sources/index.ts'
 import { type Silence, silenceOf } from '../model/silence.ts'
-import { batchGaps, type GapRow, type SourceState, sourceStates } from '../store/queries/batches.ts'
+import { batchGaps, type GapRow } from '../store/queries/batches.ts'
 import { readSenders } from '../store/queries/senders.ts'
 import type { Store } from '../store/store.ts'
+import { createSourceStates, type SourceState } from './source-states.ts'
 
 export interface SourceListing {
   id: string
@@ -43,11 +44,12 @@ const GAPS_KEPT_MS = 300_000
 
 /** Sources with what came of them, how fresh it is, and who has fallen silent. */
 export function createFreshness(store: Store): (nowMs?: number) => Promise<SourceListing[]> {
+  const sourceStates = createSourceStates(store)
   let gaps: { rows: GapRow[]; readMs: number } | undefined
   return async (nowMs = Date.now()) => {
     if (!gaps || Math.abs(nowMs - gaps.readMs) >= GAPS_KEPT_MS)
       gaps = { rows: await batchGaps(store.reads, nowMs), readMs: nowMs }
-    const states = await sourceStates(store.reads, nowMs)
+    const states = await sourceStates(nowMs)
     const senders = await readSenders(store.reads)
     const revoked = new Set(senders.filter((sender) => sender.revoked).map(({ id }) => id))
     return listSources(states, gaps.rows, revoked)

@@ -4,8 +4,8 @@ import { openApi, type TestApi } from '../api/support.ts'
 const MINUTE = 60
 const HOUR = 3600
 const DAY = 86_400
-/** Later than what the test itself sends, which is loaded now. */
-const NOW = Math.floor(Date.now() / 1000) + HOUR
+/** Later than what the test itself sends, which is loaded now; at the end of a minute, for hours are counted to the minute. */
+const NOW = Math.floor(Date.now() / 60_000) * MINUTE + MINUTE - 1 + HOUR
 
 let api: TestApi
 let batch = 0

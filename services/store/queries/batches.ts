@@ -22,42 +22,56 @@ export async function batchCounts(client: ClickHouseClient, batch: string): Prom
   return { accepted: Number(row?.accepted ?? 0), rejected: Number(row?.rejected ?? 0) }
 }
 
-/**
- * What each source and sender brought, and how fresh it is. Times are ISO 8601, UTC; empty where nothing came. A scan of all
- * batches: a row a batch.
- */
-export interface SourceState {
+/** What batches of one source, sender and cluster brought. `…_us`: microseconds, the others seconds since 1970. */
+export interface SourceSums {
   source: string
   sender: string
   cluster: string
   accepted: number
   rejected: number
-  first_seen: string
-  last_seen: string
-  loaded: string
-  /** Seconds since the last batch was loaded. */
-  quiet_s: number
-  /** Seconds from the last request of the newest batch to its loading; 0 where none was accepted. */
-  lag_s: number
-  /** What was accepted in each hour before now that had any: hours ago (0 to 23), and how much. */
-  hours: [ago: number, accepted: number][]
+  /** When the newest of them was loaded. */
+  loaded: number
+  /** Times of requests, and the newest of the batches that brought any with its last request; 0 where none was accepted. */
+  first_us: number
+  last_us: number
+  newest: [loaded: number, last_us: number]
+  /** What was accepted, by the minute of loading, of the last 25 hours before `until` or now. */
+  minutes: [minute: number, accepted: number][]
 }
 
-/** @param nowMs the time that `quiet_s` and `hours` count from, in milliseconds since the epoch */
-export async function sourceStates(client: ClickHouseClient, nowMs: number): Promise<SourceState[]> {
-  return await query<SourceState>(
-    client,
-    `SELECT source_format AS source, sender, cluster, sum(b.accepted) AS accepted, sum(b.rejected) AS rejected,
-       formatDateTime(minIf(b.first_time, b.accepted > 0), '%FT%TZ') AS first_seen, formatDateTime(maxIf(b.last_time, b.accepted > 0), '%FT%TZ') AS last_seen,
-       formatDateTime(max(b.loaded), '%FT%TZ') AS loaded,
-       greatest(0, {now:Int64} - toUnixTimestamp(max(b.loaded))) AS quiet_s,
-       if(countIf(b.accepted > 0) = 0, 0, toUnixTimestamp(argMaxIf(b.loaded, (b.loaded, b.last_time), b.accepted > 0))
-         - toUnixTimestamp64Micro(argMaxIf(b.last_time, (b.loaded, b.last_time), b.accepted > 0)) / 1e6) AS lag_s,
-       CAST(sumMapIf(map(toUInt8(intDiv({now:Int64} - toUnixTimestamp(b.loaded), 3600)), b.accepted),
-         toUnixTimestamp(b.loaded) <= {now:Int64} AND toUnixTimestamp(b.loaded) > {now:Int64} - 86400) AS Array(Tuple(UInt8, UInt64))) AS hours
-     FROM ingest_batch AS b GROUP BY source, sender, cluster ORDER BY source, sender, cluster`,
-    { now: Math.floor(nowMs / 1000) },
-  )
+/** When batches were loaded, in seconds since 1970 by the store's clock. */
+export interface LoadedRange {
+  since: number
+  until: number
+}
+
+/** How much the clocks of two replicas may differ, in seconds. */
+const SKEW_S = 600
+
+/**
+ * Batches that were loaded in a range. Parts that were written before it have none of them, and are not read: the table is ordered by
+ * batch, and an index of times would be two more files for each insert. A part that is merged away meanwhile is not left out.
+ */
+export const SOURCE_SUMS = `
+  SELECT source_format AS source, sender, cluster, sum(b.accepted) AS accepted, sum(b.rejected) AS rejected, toUnixTimestamp(max(b.loaded)) AS loaded,
+    if(countIf(b.accepted > 0) = 0, 0, toUnixTimestamp64Micro(minIf(b.first_time, b.accepted > 0))) AS first_us,
+    if(countIf(b.accepted > 0) = 0, 0, toUnixTimestamp64Micro(maxIf(b.last_time, b.accepted > 0))) AS last_us,
+    maxIf((toUnixTimestamp(b.loaded), toUnixTimestamp64Micro(b.last_time)), b.accepted > 0) AS newest,
+    CAST(sumMapIf(map(intDiv(toUnixTimestamp(b.loaded), 60), b.accepted), toUnixTimestamp(b.loaded) > least({until:Int64}, toUnixTimestamp(now())) - 90000 AND b.accepted > 0) AS Array(Tuple(UInt32, UInt64))) AS minutes
+  FROM ingest_batch AS b
+  WHERE _part NOT IN (
+      SELECT name FROM system.parts WHERE database = currentDatabase() AND table = 'ingest_batch' AND toUnixTimestamp(modification_time) < {since:Int64} - ${SKEW_S})
+    AND toUnixTimestamp(b.loaded) >= {since:Int64} AND toUnixTimestamp(b.loaded) < {until:Int64}
+  GROUP BY source, sender, cluster ORDER BY source, sender, cluster`
+
+export async function sourceSums(client: ClickHouseClient, range: LoadedRange): Promise<SourceSums[]> {
+  return await query<SourceSums>(client, SOURCE_SUMS, { ...range })
+}
+
+/** The store's time, in seconds since 1970: what `loaded` is told by. */
+export async function storeTime(client: ClickHouseClient): Promise<number> {
+  const [row] = await query<{ now: number }>(client, 'SELECT toUnixTimestamp(now()) AS now')
+  return row?.now ?? 0
 }
 
 /** So far back it is learned how often a sender sends: two months have eight weekends. */
