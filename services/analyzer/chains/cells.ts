@@ -65,8 +65,7 @@ function rowOf(cells: Cells, chain: Chain, minute: number): ChainRow {
   const { root, hops, gaps } = chain
   const asked = root && rootOperation(root)
   // What lacks spans in its middle has a shape of chance: it would be a new one each time.
-  const shape =
-    root && !gaps.some(({ kind }) => kind === 'parent_missing' || kind === 'cut') ? shapeOf(root) : undefined
+  const shape = root && !gaps.some(hasNoShape) ? shapeOf(root) : undefined
   const operation = [asked?.callee ?? '', asked?.method ?? '', asked?.path ?? '', shape?.id ?? '']
   const isKnown = admitted(
     within(cells.kinds, minute, () => new Set()),
@@ -90,6 +89,8 @@ function rowOf(cells: Cells, chain: Chain, minute: number): ChainRow {
     weight: 1,
   }
 }
+
+const hasNoShape = ({ kind }: Pick<Gap, 'kind'>) => kind === 'parent_missing' || kind === 'cut'
 
 function within<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
   const known = map.get(key)
@@ -122,6 +123,19 @@ function listed(gaps: readonly Gap[], max = gaps.length): string {
   return distinct.length === 0 ? '' : `[${distinct.join(',')}]`
 }
 
+/** All shapes, those of most chains first. */
+export function shapesByUse({ shapes, chains }: Cells): Shape[] {
+  const uses = new Map<string, number>()
+  for (const row of chains.values()) uses.set(row.shape, (uses.get(row.shape) ?? 0) + row.chains)
+  const use = ({ id }: Shape) => uses.get(id) ?? 0
+  return [...shapes.values()].sort((a, b) => use(b) - use(a) || (a.id < b.id ? -1 : 1))
+}
+
+/** Whether a stored row's chains had a shape that was not kept: what lacks spans in its middle has none. */
+export function isFolded({ shape, gaps, hops }: Pick<ChainRow, 'shape' | 'gaps' | 'hops'>): boolean {
+  return shape === '' && hops > 0 && !readGaps(gaps).some(hasNoShape)
+}
+
 /** Kinds that only say something where there is any line, or any span, at all. */
 const REPORTER_KINDS: readonly GapKind[] = ['callee_log_missing', 'caller_log_missing', 'span_missing']
 
@@ -129,8 +143,9 @@ const REPORTER_KINDS: readonly GapKind[] = ['callee_log_missing', 'caller_log_mi
  * The rows of all minutes. Where a minute has no line of any callee's proxy, or of any caller's, that is not said of each hop:
  * nothing could be expected, and the rows would be long.
  * @param weight how many chains each that was counted stands for
+ * @param folded shapes that are not kept: their chains are counted without
  */
-export function chainRows(cells: Cells, weight = 1): ChainRow[] {
+export function chainRows(cells: Cells, weight = 1, folded: ReadonlySet<string> = new Set()): ChainRow[] {
   const silent = new Map<number, Set<GapKind>>()
   for (const [minute, counts] of cells.expectations) {
     const told = new Set([...counts.values()].filter(({ met }) => met > 0).map(({ kind }) => kind))
@@ -139,7 +154,11 @@ export function chainRows(cells: Cells, weight = 1): ChainRow[] {
   const rows = new Map<string, ChainRow>()
   for (const row of cells.chains.values()) {
     const kinds = silent.get(row.minute) ?? new Set()
-    add(rows, kinds.size === 0 ? row : { ...row, gaps: withoutKinds(row.gaps, kinds) })
+    add(rows, {
+      ...row,
+      shape: folded.has(row.shape) ? '' : row.shape,
+      gaps: kinds.size === 0 ? row.gaps : withoutKinds(row.gaps, kinds),
+    })
   }
   return [...rows.values()].map((row) => ({
     ...row,

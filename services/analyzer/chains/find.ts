@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { writeChains, writeShapes } from '../../store/queries/chain-counts.ts'
+import { keptShapes, writeChains, writeShapes } from '../../store/queries/chain-counts.ts'
 import {
   dirtyTraceMinutes,
   markChained,
@@ -11,13 +11,18 @@ import type { MinuteRange } from '../../store/queries/spans.ts'
 import type { Store } from '../../store/store.ts'
 import { HURRIED, type Pace } from '../pace.ts'
 import { ranges } from '../ranges.ts'
-import { type Cells, chainRows, countChain, emptyCells, expectationRows } from './cells.ts'
+import { type Cells, chainRows, countChain, emptyCells, expectationRows, shapesByUse } from './cells.ts'
 import { chainOf } from './chain.ts'
 
 /** Changed minutes that one round takes up, and minutes whose chains are counted together: bounds of memory and of a job's time. */
 export const MINUTES_MAX = 60
 const RANGE_MINUTES_MAX = 10
 const MINUTE_MS = 60_000
+/**
+ * Shapes that are kept. Whoever sends spans can make each request's a new one; a mesh has some for each operation that users ask for.
+ * Beyond, chains of new shapes are counted without theirs.
+ */
+export const SHAPES_KEPT_MAX = 50_000
 /** Spans and lines that are read into memory at once; a range that has more is read in parts. A part holds up others for 0.2 s. */
 export const RECORDS_MAX = 20_000
 /**
@@ -32,7 +37,12 @@ export const MINUTE_RECORDS_MAX = 60_000
  * same counts.
  * @returns how many minutes were counted
  */
-export async function findChains(store: Store, nowMs: number, { settledMs, pauseMs }: Pace = HURRIED): Promise<number> {
+export async function findChains(
+  store: Store,
+  nowMs: number,
+  { settledMs, pauseMs }: Pace = HURRIED,
+  shapesMax = SHAPES_KEPT_MAX,
+): Promise<number> {
   let counted = 0
   // Rows of one minute are told apart by their version: two for each range, for what is no longer there and for what is.
   let version = nowMs * 1000
@@ -42,7 +52,7 @@ export async function findChains(store: Store, nowMs: number, { settledMs, pause
     const changed = dirty.map(({ minute }) => minute)
     const minutes = [...new Set([...changed, ...(await minutesOfTraces(store.jobs, changed))])].sort((a, b) => a - b)
     for (const range of ranges(minutes, MINUTE_MS, RANGE_MINUTES_MAX * MINUTE_MS)) {
-      await countRange(store, range, version, pauseMs)
+      await countRange(store, range, version, pauseMs, shapesMax)
       version += 2
     }
     await markChained(store.jobs, dirty)
@@ -51,7 +61,13 @@ export async function findChains(store: Store, nowMs: number, { settledMs, pause
   }
 }
 
-async function countRange(store: Store, range: MinuteRange, version: number, pauseMs: number): Promise<void> {
+async function countRange(
+  store: Store,
+  range: MinuteRange,
+  version: number,
+  pauseMs: number,
+  shapesMax: number,
+): Promise<void> {
   const cells = emptyCells()
   const { looked, weight } = shareOf(await recordsIn(store.jobs, range), (range.until - range.since) / MINUTE_MS)
   for (let part = 0; part < looked; part++) {
@@ -59,7 +75,7 @@ async function countRange(store: Store, range: MinuteRange, version: number, pau
       countChain(cells, chainOf(trace))
     if (pauseMs > 0) await sleep(pauseMs)
   }
-  await writeCells(store, range, cells, weight, version)
+  await writeCells(store, range, cells, weight, version, shapesMax)
 }
 
 /** How many parts of `looked * weight` are looked at, and how many chains each chain in them stands for. */
@@ -74,8 +90,20 @@ async function writeCells(
   cells: Cells,
   weight: number,
   version: number,
+  shapesMax: number,
 ): Promise<void> {
-  const shapes = [...cells.shapes.values()].map(({ id, calls, tree }) => ({ id, calls, tree: JSON.stringify(tree) }))
-  await writeShapes(store.jobs, shapes)
-  await writeChains(store.jobs, range, chainRows(cells, weight), expectationRows(cells, weight), version)
+  const found = shapesByUse(cells)
+  const { known, kept } = await keptShapes(
+    store.jobs,
+    found.map(({ id }) => id),
+  )
+  // Of new ones, those of most chains have what room is left: what is made up is of one chain each.
+  const fresh = found.filter(({ id }) => !known.has(id))
+  const folded = new Set(fresh.slice(Math.max(0, shapesMax - kept)).map(({ id }) => id))
+  const shapes = found.filter(({ id }) => !folded.has(id))
+  await writeShapes(
+    store.jobs,
+    shapes.map(({ id, calls, tree }) => ({ id, calls, tree: JSON.stringify(tree) })),
+  )
+  await writeChains(store.jobs, range, chainRows(cells, weight, folded), expectationRows(cells, weight), version)
 }

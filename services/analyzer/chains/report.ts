@@ -1,5 +1,6 @@
 import type { Expectation, Gap, ShapeCall } from '../../model/chain.ts'
 import type { ChainCount, StoredShape } from '../../store/queries/chain-counts.ts'
+import { isFolded } from './cells.ts'
 import { createJudge, GAP_REASONS, type Judge, readGaps } from './verdict.ts'
 
 /** What is shown of one answer; what is beyond is counted and said. */
@@ -42,6 +43,8 @@ export interface RootReport {
   shapes: ShapeUse[]
   /** Shapes beyond those listed. */
   shapes_left_out: number
+  /** Complete chains whose shape was not kept: more were told than a minute, or the store, has room for. */
+  folded: number
   breaks: Place[]
   breaks_left_out: number
   users_lost: Place[]
@@ -98,7 +101,7 @@ function sumsOf(roots: Map<string, Sums>, { root_callee, root_method, root_path 
       asynchronous: 0,
       fan_out: 0,
     },
-    ...{ shapes: [], shapes_left_out: 0, breaks: [], breaks_left_out: 0, users_lost: [] },
+    ...{ shapes: [], shapes_left_out: 0, folded: 0, breaks: [], breaks_left_out: 0, users_lost: [] },
   }
   const sums = { root, shapes: new Map(), places: new Map() }
   roots.set(key, sums)
@@ -114,6 +117,7 @@ function addCount({ root, shapes, places }: Sums, count: ChainCount, judge: Judg
   if (told.some((gap) => judge.isBreak(gap))) return
   root.complete += count.chains
   if (count.shape !== '') addShape(shapes, count)
+  else if (isFolded(count)) root.folded += count.chains
 }
 
 function addPlace(places: Map<string, Place>, gap: Gap, { chains, samples }: ChainCount): void {

@@ -25,6 +25,7 @@ export const chainsCommand: Command = {
 
 function text({ window, chains, complete, roots, context_lost, left_out, weight }: ChainsAnswer): string {
   if (chains === 0) return 'no chains: they are found in spans, and in access logs that carry a traceparent'
+  const folded = roots.reduce((sum, root) => sum + root.folded, 0)
   return [
     `${window.since} to ${window.until}: ${chains.toLocaleString('en')} chains, ${share(complete / chains)} complete`,
     table(
@@ -46,6 +47,11 @@ function text({ window, chains, complete, roots, context_lost, left_out, weight 
     ...(weight > 1
       ? [
           `estimated: of minutes with too many to look at all, one of up to ${weight.toLocaleString('en')} was looked at`,
+        ]
+      : []),
+    ...(folded > 0
+      ? [
+          `${folded.toLocaleString('en')} complete chains are counted without their shape: more shapes were told than are kept`,
         ]
       : []),
     ...(left_out > 0

@@ -99,6 +99,29 @@ export async function writeShapes(client: ClickHouseClient, shapes: StoredShape[
   )
 }
 
+/** Ids in one statement: each of 16 characters. */
+const IDS_MAX = 4_000
+
+/** Which of the given shapes are kept, and how many are in all. */
+export async function keptShapes(
+  client: ClickHouseClient,
+  ids: readonly string[],
+): Promise<{ known: Set<string>; kept: number }> {
+  const [row] = await query<{ kept: number }>(client, 'SELECT uniqExact(shape) AS kept FROM chain_shape', {}, 'jobs')
+  const known = new Set<string>()
+  for (let from = 0; from < ids.length; from += IDS_MAX) {
+    const some = ids.slice(from, from + IDS_MAX)
+    const found = await query<{ shape: string }>(
+      client,
+      'SELECT DISTINCT shape FROM chain_shape WHERE shape IN {ids:Array(String)}',
+      { ids: some },
+      'jobs',
+    )
+    for (const { shape } of found) known.add(shape)
+  }
+  return { known, kept: row?.kept ?? 0 }
+}
+
 /** Microseconds as the engine reads a `DateTime64`: seconds with six decimals. */
 const seconds = (us: number) => `${Math.floor(us / 1_000_000)}.${String(us % 1_000_000).padStart(6, '0')}`
 
