@@ -7,7 +7,9 @@ import { preflight } from '../../policy-gen/preflight/preflight.ts'
 import { propose } from '../../policy-gen/propose.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
 import { targetById } from '../../policy-gen/targets/index.ts'
+import { createParties } from '../../services/analyzer/graph/parties.ts'
 import type { Inventory } from '../../services/model/inventory.ts'
+import { NOTHING } from '../analyzer/rows.ts'
 import { inventory, operation, WINDOW } from './support.ts'
 
 /** As logs without Pod names tell it: the callee has its Service's name, the port is the Service's. */
@@ -59,6 +61,13 @@ const rule = (selector: Record<string, string>, path = '/books') => ({
 const yaml = ({ path, content }: { path: string; content: string }) => ({ path: `${path}.yaml`, content })
 
 describe('policies for a callee that is known by its Service', () => {
+  it('is how a line without Pod names tells it', () => {
+    const row = { ...NOTHING, destination_service: 'catalog.shop' }
+    const told = { id: 'shop/catalog', namespace: 'shop', workload: 'catalog' }
+    expect(createParties([row], TWO).destination(row)).toMatchObject(told)
+    expect(createParties([row], ONE).destination(row)).toMatchObject({ id: 'shop/catalog-v1' })
+  })
+
   it.each([
     ['one workload', ONE],
     ['two of different accounts', TWO],

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ClickHouseError } from '@clickhouse/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createSourceStates } from '../../services/api/source-states.ts'
 import { migrate } from '../../services/store/migrate.ts'
@@ -87,4 +88,22 @@ test('what is kept and what is read anew come to what a reading of all tells', a
     ['third', 150],
   ])
   expect(told.map(({ hours }) => hours.reduce((sum, [, accepted]) => sum + accepted, 0))).toEqual([1_530, 0, 150])
+})
+
+test('who may not read system.parts has the same answer, from all batches', async () => {
+  const asked: string[] = []
+  const refusing = new Proxy(store.reads, {
+    get: (client, name) =>
+      name !== 'query'
+        ? Reflect.get(client, name)
+        : async (params: Parameters<typeof client.query>[0]) => {
+            asked.push(params.query)
+            if (!params.query.includes('system.parts')) return await client.query(params)
+            throw new ClickHouseError({ message: 'Not enough privileges', code: '497', type: 'ACCESS_DENIED' })
+          },
+  })
+  const nowMs = Date.now()
+  const told = await createSourceStates({ reads: refusing }, 1)(nowMs)
+  expect(told).toEqual(await createSourceStates(store, 1)(nowMs))
+  expect(asked.some((sql) => sql.includes('system.parts'))).toBe(true)
 })
