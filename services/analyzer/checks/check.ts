@@ -14,6 +14,8 @@ export interface Facts {
   /** Every reporter's word, whether it counts or another's. */
   told: readonly UsageRow[]
   operations: readonly ObservedOperation[]
+  /** Hops on which only health or metrics were asked for, by probes and scrapers; by `hopName`. */
+  noise: ReadonlySet<string>
   inventory: Inventory
   chains: { chains: number; complete: number; roots: readonly RootReport[]; context_lost: readonly ContextLost[] }
   /** Hops whose caller's request had a user: those that kept it, and those that lost it. */

@@ -8,11 +8,13 @@ export const encryptedHops = defineCheck({
   unit: 'requests between services',
   fault: 'were in plaintext',
   blind:
-    'hops that nobody reports; TLS versions and ciphers; what callers and gateways alone report, for only the callee tells whether it was TLS',
+    'probes of health and scrapers of metrics, which cinch graph --hide-noise names; hops that nobody reports; TLS versions and ciphers; what callers and gateways alone report, for only the callee tells whether it was TLS',
   fix: 'PeerAuthentication in mode STRICT, and a proxy at each caller',
-  reads: ['calls'],
-  tally: ({ calls }) =>
+  reads: ['calls', 'noise'],
+  tally: ({ calls, noise }) =>
     tallyOf(
-      hopsWithin(calls).map((call) => ({ name: hopName(call), times: call.row.requests, shows: SHOWS[call.row.mtls] })),
+      hopsWithin(calls)
+        .filter((call) => !noise.has(hopName(call)))
+        .map((call) => ({ name: hopName(call), times: call.row.requests, shows: SHOWS[call.row.mtls] })),
     ),
 })

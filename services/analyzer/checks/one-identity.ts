@@ -1,5 +1,4 @@
-import type { UsageRow } from '../../store/queries/rollups.ts'
-import { type Counted, defineCheck, tallyOf } from './check.ts'
+import { type Counted, defineCheck, type Facts, tallyOf } from './check.ts'
 
 /** What a workload's own proxy says of itself; a caller's word on another is none. */
 interface Own {
@@ -17,9 +16,9 @@ export const oneIdentity = defineCheck({
   blind:
     'workloads that only their peers report; the same workload in two clusters with one identity, which namespace sameness allows; versions of one service may share theirs',
   fix: 'a service account for each microservice, named in its Pods',
-  reads: ['told'],
-  tally: ({ told }) => {
-    const own = told.flatMap(ownOf)
+  reads: ['calls'],
+  tally: ({ calls }) => {
+    const own = calls.flatMap(ownOf)
     const byWorkload = Map.groupBy(own, ({ workload }) => workload)
     const counted = [...Map.groupBy(own, ({ principal }) => principal)].map(([principal, of]): Counted => {
       const doubled = of.find(({ workload }) => distinct(byWorkload.get(workload) ?? [], 'principal').length > 1)
@@ -38,11 +37,10 @@ export const oneIdentity = defineCheck({
   },
 })
 
-function ownOf(row: UsageRow): Own[] {
-  const { reporter, destination_principal: principal, destination_workload: workload } = row
-  if (reporter !== 'destination' || principal === '' || workload === '') return []
-  const id = `${row.destination_namespace}/${workload}`
-  return [{ workload: id, principal, service: row.destination_service }]
+/** Where nothing but the identity names a callee, it says nothing of whose it is. */
+function ownOf({ row, destination }: Facts['calls'][number]): Own[] {
+  if (row.reporter !== 'destination' || row.destination_principal === '' || destination.workload === '') return []
+  return [{ workload: destination.id, principal: row.destination_principal, service: row.destination_service }]
 }
 
 const distinct = (of: readonly Own[], key: keyof Own) => [...new Set(of.map((one) => one[key]))].sort()

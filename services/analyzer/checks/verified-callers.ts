@@ -6,15 +6,17 @@ export const verifiedCallers = defineCheck({
   unit: 'requests between services',
   fault: 'came without any credential of the caller',
   blind:
-    'how long a certificate lives and how old it is; callers behind a gateway that holds one certificate for all of them',
+    'probes of health and scrapers of metrics, which cinch graph --hide-noise names; how long a certificate lives and how old it is; callers behind a gateway that holds one certificate for all of them',
   fix: 'PeerAuthentication in mode STRICT; the recommended access log format tells the peer’s identity',
-  reads: ['calls'],
-  tally: ({ calls }) =>
+  reads: ['calls', 'noise'],
+  tally: ({ calls, noise }) =>
     tallyOf(
-      hopsWithin(calls).map((call) => ({
-        name: hopName(call),
-        times: call.row.requests,
-        shows: call.row.source_evidence === 'verified' ? 'met' : call.row.mtls === 'no' ? 'unmet' : 'untold',
-      })),
+      hopsWithin(calls)
+        .filter((call) => !noise.has(hopName(call)))
+        .map((call) => ({
+          name: hopName(call),
+          times: call.row.requests,
+          shows: call.row.source_evidence === 'verified' ? 'met' : call.row.mtls === 'no' ? 'unmet' : 'untold',
+        })),
     ),
 })

@@ -19,6 +19,8 @@ export interface Row {
   service?: string
   kind?: 'internal' | 'external'
   user?: string
+  path?: string
+  agent?: string
 }
 
 const HOUR_S = 3_600
@@ -43,21 +45,26 @@ export async function insertRequests(
       from === '' || (row.reporter ?? 'destination') !== 'destination' ? '' : `td/ns/${namespace}/sa/${from}`,
     address: row.address ?? '::',
     to,
-    identity: to === '' || row.reporter === 'flow' ? '' : `td/ns/${namespace}/sa/${row.identity ?? to}`,
+    identity:
+      (to === '' && row.identity === undefined) || row.reporter === 'flow'
+        ? ''
+        : `td/ns/${namespace}/sa/${row.identity ?? to}`,
     service: row.service === undefined ? `${to}.${namespace}` : row.service,
     kind: row.kind ?? 'internal',
     user: row.user ?? '',
+    path: row.path ?? '/a',
+    agent: row.agent ?? '',
   }))
   await run(
     store.jobs,
     `INSERT INTO request (time, source_format, sender, reporter, enforcement_point, mtls, source_evidence, source_namespace, source_workload, source_principal,
        source_address, destination_namespace, destination_workload, destination_principal, destination_service, destination_kind, workload_port, protocol,
-       method, path, shape, status, decision, stage, user_issuer, user_subject)
+       method, path, shape, status, decision, stage, user_issuer, user_subject, user_agent)
      SELECT {start:DateTime('UTC')} + toIntervalSecond(arrayJoin(range(times)) * step), format, 'operator', reporter, point, mtls, evidence,
        if(from = '', '', {namespace:String}), from, from_identity, toIPv6(address), if(to = '', '', {namespace:String}), to, identity, service, kind, 8080, 'http',
-       'GET', '/a', '/a', 200, 'allowed', 'end', if(user = '', '', 'https://id.example'), user
+       'GET', path, path, 200, 'allowed', 'end', if(user = '', '', 'https://id.example'), user, agent
      FROM format(JSONEachRow, 'times UInt32, step UInt32, reporter String, point String, format String, mtls String, evidence String, from String,
-       from_identity String, address String, to String, identity String, service String, kind String, user String', {rows:String})`,
+       from_identity String, address String, to String, identity String, service String, kind String, user String, path String, agent String', {rows:String})`,
     {
       namespace,
       start: start.replace('T', ' ').slice(0, 19),

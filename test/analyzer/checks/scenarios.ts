@@ -53,6 +53,7 @@ const DIRECT: Row = {
 }
 /** As a caller's proxy tells of a callee that has none. */
 const PEER_ONLY: Row = { reporter: 'source', to: '', mtls: 'unknown', evidence: 'address' }
+const PROBE: Row = { times: 120, from: '', address: '10.0.0.9', mtls: 'no', agent: 'kube-probe/1.35' }
 const FLOW: Row = {
   reporter: 'flow',
   point: 'node',
@@ -79,6 +80,20 @@ export const SCENARIOS: Scenario[] = [
     counts: [150, 0, 10],
     sample: '/stock',
     rows: [{}, { ...PEER_ONLY, times: 10, service: 'stock.{ns}' }],
+  },
+  {
+    check: 'encrypted-hops',
+    what: 'probes in plaintext',
+    verdict: 'met',
+    counts: [150, 0, 0],
+    rows: [{}, { ...PROBE, path: '/healthz' }],
+  },
+  {
+    check: 'encrypted-hops',
+    what: 'one that only says that it is a probe',
+    verdict: 'not_met',
+    counts: [150, 120, 0],
+    rows: [{}, { ...PROBE, path: '/a' }],
   },
   { check: 'encrypted-hops', what: 'too few', verdict: 'not_enough_data', counts: [99, 0, 0], rows: [{ times: 99 }] },
 
@@ -158,6 +173,17 @@ export const SCENARIOS: Scenario[] = [
     verdict: 'not_met',
     counts: [0, 2, 0],
     rows: [{}, { identity: 'other' }],
+  },
+  {
+    check: 'one-identity',
+    what: 'told by services and identities alone',
+    verdict: 'not_met',
+    counts: [0, 1, 0],
+    sample: '/sa/default (',
+    rows: [
+      { to: '', identity: 'default', service: 'orders.{ns}' },
+      { to: '', identity: 'default', service: 'stock.{ns}' },
+    ],
   },
   {
     check: 'one-identity',
