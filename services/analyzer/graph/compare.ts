@@ -12,8 +12,6 @@ import { EDGES_MAX } from './places.ts'
 /** Requests an hour that grew or shrank so many times are a change, where there were enough of them to tell. */
 const RATE_FACTOR = 2
 const RATE_REQUESTS_MIN = 100
-/** Changed operations that are listed; the totals count all. */
-const OPERATIONS_MAX = 500
 
 /** A window with the calls in it. */
 export interface Side extends Observed {
@@ -51,12 +49,12 @@ export async function compare(
     compared_with: earlier.window,
     edges: await withPresence(store, edges, ends),
     groups: shown,
-    operations: operations.changed.slice(0, OPERATIONS_MAX),
+    operations: operations.listed,
     totals: {
       edges: totalsOf(changed),
-      operations: totalsOf(operations.changed),
+      operations: operations.totals,
       shown_edges: edges.length,
-      shown_operations: Math.min(operations.changed.length, OPERATIONS_MAX),
+      shown_operations: operations.listed.length,
       groups: groups.length,
       shown_groups: shown.length,
     },
@@ -80,7 +78,7 @@ export function mostFirst(
   )
 }
 
-function totalsOf(rows: readonly { change: Change }[]): Totals {
+export function totalsOf(rows: readonly { change: Change }[]): Totals {
   const totals = { new: 0, gone: 0, changed: 0 }
   for (const { change } of rows) totals[change]++
   return totals

@@ -3,22 +3,51 @@ import { type Params, queryColumns } from '../store.ts'
 import { JOINED_EDGE, joinedCalls, STANDS, takenOperations } from './joined.ts'
 import { bounds, type Window } from './rollups.ts'
 
-/** An operation of an edge in two windows. */
+/** An operation of an edge in two windows, without its text. */
 export interface OperationPresence {
   edge: string
-  method: string
-  path: string
-  /** Refused ones included. */
+  /** The hash of method and shape, of 32 hexadecimal digits: it is the same on all edges. */
+  operation: string
+  /** Refused ones included; of an operation that is there, at least as many as the window has: it may be those of its whole weeks. */
   requests: number
   requests_before: number
+}
+
+/** The same with its text, and with its requests in the windows themselves. */
+export interface OperationUse extends OperationPresence {
+  method: string
+  path: string
 }
 
 /** Operations that are looked at: those used most, where more changed. */
 export const CHANGED_OPERATIONS_MAX = 200_000
 
+const HOUR_MS = 3_600_000
+const WEEK_MS = 168 * HOUR_MS
+/** Unix time begins on a Thursday. */
+const MONDAY_MS = 4 * 24 * HOUR_MS
+
+/** The weeks that a window touches, and a bit for each hour that it has of the first and of the last one; these may be one. */
+function weeksOf({ since, until }: Window): { first: string; last: string; head: string; tail: string } {
+  const [start, end] = [Date.parse(since), Date.parse(until)]
+  const monday = (time: number) => time - ((((time - MONDAY_MS) % WEEK_MS) + WEEK_MS) % WEEK_MS)
+  const [first, last] = [monday(start), monday(end - 1)]
+  const hoursOf = (week: number) => {
+    const bit = (time: number) => BigInt(Math.min(168, Math.max(0, Math.ceil((time - week) / HOUR_MS))))
+    return String((1n << bit(end)) - (1n << bit(start)))
+  }
+  const day = (time: number) => new Date(time).toISOString().slice(0, 10)
+  return { first: day(first), last: day(last), head: hoursOf(first), tail: hoursOf(last) }
+}
+
 function paramsOf(window: Window, earlier: Window): Params {
   const [now, before] = [bounds(window), bounds(earlier)]
-  return { since: now.since, until: now.until, since_before: before.since, until_before: before.until }
+  const weeks = (name: string, of: Window) =>
+    Object.entries(weeksOf(of)).map(([key, value]) => [`${key}_${name}`, value] as const)
+  return {
+    ...{ since: now.since, until: now.until, since_before: before.since, until_before: before.until },
+    ...Object.fromEntries([...weeks('now', window), ...weeks('before', earlier)]),
+  }
 }
 
 const now = (column: string) => `${column} >= {since:DateTime('UTC')} AND ${column} < {until:DateTime('UTC')}`
@@ -27,7 +56,9 @@ const before = (column: string) =>
 
 const either = (column: string) => `(${now(column)} OR ${before(column)})`
 
-const presence = (time: string, table: string, which: string) => `
+const OPERATION = 'sipHash128(method, shape)'
+
+const usage = (time: string, table: string, which: string) => `
   SELECT t.edge AS edge, method, shape AS path, sumIf(toInt64(t.requests) + toInt64(t.denied), ${now(time)}) AS requests,
     sumIf(toInt64(t.requests) + toInt64(t.denied), ${before(time)}) AS requests_before
   FROM ${table} AS t WHERE ${either(time)} ${which} GROUP BY edge, method, path`
@@ -42,44 +73,68 @@ const UNTAKEN = `
    SELECT edge, hour, method, shape, requests, denied FROM (${takenOperations(either('minute'))}))`
 const JOINED = `(SELECT joined_edge AS edge, hour, method, shape, requests, denied FROM ${joinedCalls(either('minute'))})`
 
-/** Whoever told of it: lines less what was joined, joined calls, and spans. */
-const presences = (which: string, having: string) =>
-  [
-    presence('hour', 'operation_usage', `AND t.edge NOT IN ${COUNTED} ${which}`),
-    presence('hour', UNTAKEN, which),
-    presence('hour', JOINED, which),
-    presence('minute', SPAN_CALLS, which),
-  ]
-    .map((part) => `${part} ${having}`)
-    .join(' UNION ALL ')
+/** What weeks do not tell: lines less what was joined, joined calls, and spans. */
+const others = (which: string) => [
+  usage('hour', UNTAKEN, which),
+  usage('hour', JOINED, which),
+  usage('minute', SPAN_CALLS, which),
+]
 
-/**
- * Operations that an edge has in one of two windows only, whoever told of them. Usage is read and summed in the order in which it is
- * stored, and what both windows have is left behind at once.
- */
+/** Whether a row of a week has an hour of a window. */
+const inWeek = (window: 'now' | 'before') => `bitAnd(hours, multiIf(
+    week = {first_${window}:Date}, {head_${window}:UInt256}, week = {last_${window}:Date}, {tail_${window}:UInt256},
+    week > {first_${window}:Date} AND week < {last_${window}:Date}, ${(1n << 168n) - 1n}::UInt256, 0::UInt256)) != 0`
+
+const weeks = (which: string) => `
+  SELECT t.edge AS edge, operation, sumIf(toInt64(t.requests), ${inWeek('now')}) AS requests, sumIf(toInt64(t.requests), ${inWeek('before')}) AS requests_before
+  FROM operation_week AS t
+  WHERE (week >= {first_now:Date} AND week <= {last_now:Date} OR week >= {first_before:Date} AND week <= {last_before:Date})
+    AND t.edge NOT IN ${COUNTED} ${which} GROUP BY edge, operation`
+
+/** Whoever told of it: lines by the week, and what these do not tell. */
+const presences = (which: { weeks: string; others: string }, having: string) => `
+  SELECT lower(hex(edge)) AS edge, lower(hex(operation)) AS operation, requests, requests_before FROM (
+    ${weeks(which.weeks)} ${having}
+    UNION ALL
+    SELECT edge, sipHash128(method, path) AS operation, requests, requests_before
+    FROM (${others(which.others)
+      .map((part) => `${part} ${having}`)
+      .join(' UNION ALL ')}))`
+
+/** Operations that an edge has in one of two windows only, whoever told of them; read and grouped in the order in which it is stored. */
 export async function oneSidedOperations(client: ClickHouseClient, window: Window, earlier: Window) {
   return await queryColumns<OperationPresence>(
     client,
-    `SELECT lower(hex(edge)) AS edge, method, path, requests, requests_before
-     FROM (${presences('', 'HAVING (requests = 0) != (requests_before = 0)')})
+    `${presences({ weeks: '', others: '' }, 'HAVING (requests = 0) != (requests_before = 0)')}
      ORDER BY greatest(requests, requests_before) DESC LIMIT ${CHANGED_OPERATIONS_MAX}`,
     paramsOf(window, earlier),
     'ordered',
   )
 }
 
-/** How often some edges had any of some operations in two windows. */
-export async function operationsOf(
-  client: ClickHouseClient,
-  window: Window,
-  earlier: Window,
-  asked: { edges: string[]; paths: string[] },
-) {
-  const which =
-    'AND t.edge IN (SELECT toFixedString(unhex(arrayJoin({edges:Array(String)})), 16)) AND shape IN {paths:Array(String)}'
-  return await queryColumns<OperationPresence>(
+const SOME_EDGES = 't.edge IN (SELECT toFixedString(unhex(arrayJoin({edges:Array(String)})), 16))'
+const some = (operation: string) =>
+  `AND ${SOME_EDGES} AND ${operation} IN (SELECT toFixedString(unhex(arrayJoin({operations:Array(String)})), 16))`
+
+/** Some operations of some edges. */
+export interface Asked {
+  edges: string[]
+  operations: string[]
+}
+
+/** Whether some edges have any of some operations in two windows. */
+export async function presencesOf(client: ClickHouseClient, window: Window, earlier: Window, asked: Asked) {
+  const which = { weeks: some('operation'), others: some(OPERATION) }
+  return await queryColumns<OperationPresence>(client, presences(which, ''), { ...paramsOf(window, earlier), ...asked })
+}
+
+/** What these operations are, and how often some edges had them in two windows. */
+export async function operationsOf(client: ClickHouseClient, window: Window, earlier: Window, asked: Asked) {
+  const which = some(OPERATION)
+  const parts = [usage('hour', 'operation_usage', `AND t.edge NOT IN ${COUNTED} ${which}`), ...others(which)]
+  return await queryColumns<OperationUse>(
     client,
-    `SELECT lower(hex(edge)) AS edge, method, path, requests, requests_before FROM (${presences(which, '')})`,
+    `SELECT lower(hex(edge)) AS edge, lower(hex(sipHash128(method, path))) AS operation, method, path, requests, requests_before FROM (${parts.join(' UNION ALL ')})`,
     { ...paramsOf(window, earlier), ...asked },
   )
 }
