@@ -63,12 +63,15 @@ export function createGraphs(store: Store, edgesMax?: number) {
       return screenOf(graph, view, inventory, calls.atlas.nodes)
     },
     compare: async (window: Window, earlier: Window, by: GroupBy): Promise<Comparison> => {
-      const [told, toldBefore] = [await read(window), await read(earlier)]
-      // The engine looks for them while it is decided here whose word counts.
-      const candidates = oneSidedOperations(store.reads, window, earlier)
+      const told = await read(window)
+      // The engine goes on while it is decided here whose word counts.
+      const reading = read(earlier)
+      const candidates = reading.then(() => oneSidedOperations(store.reads, window, earlier))
       candidates.catch(() => {})
-      const now = { window, ...(await observe(told)) }
-      const before = { window: earlier, ...(await observe(toldBefore)) }
+      const [now, before] = [
+        { window, ...(await observe(told)) },
+        { window: earlier, ...(await observe(await reading)) },
+      ]
       const groupOf = groupsOf(now.inventory, by)
       const { nodes } = now.atlas
       return await compare(store, now, before, candidates, (id) => {

@@ -7,6 +7,7 @@ import type { Store } from '../../store/store.ts'
 import { changedOperations, type OperationColumns } from './compare-operations.ts'
 import { foldCalls } from './graph.ts'
 import type { Observed, Pair } from './observed.ts'
+import { createPairs } from './pairs.ts'
 import { EDGES_MAX } from './places.ts'
 
 /** Requests an hour that grew or shrank so many times are a change, where there were enough of them to tell. */
@@ -38,16 +39,15 @@ export async function compare(
   candidates: Promise<OperationColumns>,
   groupOf: (id: string) => string,
 ): Promise<Comparison> {
-  const ends = [now.ends(), earlier.ends()]
   const changed = changedEdges(now, earlier)
-  const operations = await changedOperations(store, now.window, earlier.window, ends, await candidates)
+  const operations = await changedOperations(store, now, earlier, await candidates)
   const edges = changed.slice(0, EDGES_MAX)
   const groups = changedGroups(changed, groupOf)
   const shown = groups.slice(0, EDGES_MAX)
   return {
     window: now.window,
     compared_with: earlier.window,
-    edges: await withPresence(store, edges, ends),
+    edges: await withPresence(store, edges, [now, earlier]),
     groups: shown,
     operations: operations.listed,
     totals: {
@@ -169,25 +169,25 @@ function changedGroups(
 async function withPresence(
   store: Store,
   edges: readonly (Both & { change: Change })[],
-  ends: readonly Map<string, Pair[]>[],
+  sides: readonly Side[],
 ): Promise<EdgeChange[]> {
-  const keyOf = ({ source, destination }: Pair) => JSON.stringify([source, destination])
-  const asked = new Set(edges.map(keyOf))
-  const pairs = new Map<string, Set<string>>()
-  for (const told of ends)
-    for (const [edge, some] of told)
-      for (const key of some.map(keyOf)) if (asked.has(key)) pairs.set(edge, (pairs.get(edge) ?? new Set()).add(key))
-  if (pairs.size === 0) return []
-  const ever = await everSeen(store.reads, [...pairs.keys()])
-  const seen = new Map<string, { first_seen: string; last_seen: string }>()
+  const pairs = createPairs()
+  for (const edge of edges) pairs.add(edge.source, edge.destination)
+  const told = pairs.told(sides)
+  if (told.size === 0) return []
+  const ever = await everSeen(store.reads, [...told.keys()])
+  const seen = new Map<Pair, { first_seen: string; last_seen: string }>()
   for (const [index, edge] of ever.edge.entries())
-    for (const key of pairs.get(edge) ?? []) {
+    for (const pair of told.get(edge) ?? []) {
       const [first_seen = '', last_seen = ''] = [ever.first_seen[index], ever.last_seen[index]]
-      const known = seen.get(key) ?? { first_seen, last_seen }
-      seen.set(key, {
+      const known = seen.get(pair) ?? { first_seen, last_seen }
+      seen.set(pair, {
         first_seen: [first_seen, known.first_seen].sort()[0] ?? '',
         last_seen: [last_seen, known.last_seen].sort()[1] ?? '',
       })
     }
-  return edges.map((edge) => ({ ...edge, ...(seen.get(keyOf(edge)) ?? { first_seen: '', last_seen: '' }) }))
+  return edges.map((edge) => ({
+    ...edge,
+    ...(seen.get(pairs.add(edge.source, edge.destination)) ?? { first_seen: '', last_seen: '' }),
+  }))
 }

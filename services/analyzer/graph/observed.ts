@@ -9,9 +9,12 @@ export interface Observed extends Calls<UsageRow> {
   partial: KeptHours
   /** The same calls with operations, from the rows of all edges; of partial edges, from those of the kept hours. */
   operations(rows: readonly OperationRow[]): Calls<OperationRow>
-  /** Of whom each edge told, whether its word counts or another's: the ends of the call that does. */
-  ends(): Map<string, Pair[]>
+  /** Visits of whom each edge told, whether its word counts or another's: the ends of the call that does. One may come several times. */
+  ends(visit: Visit): void
 }
+
+/** @param source node id, as `destination` is */
+export type Visit = (edge: string, source: string, destination: string) => void
 
 /** Node ids. */
 export interface Pair {
@@ -45,33 +48,27 @@ export async function observe(
         why,
       )
     },
-    ends: () => endsOf(hops, kept, choice.groupOf),
+    ends: (visit) => visitEnds(hops, kept, choice.groupOf, visit),
   }
 }
 
-function endsOf(hops: readonly Told[], kept: readonly Told[], groupOf: (pair: string) => string): Map<string, Pair[]> {
-  const counts = new Map<string, Pair>()
-  const ends = new Map<string, Pair[]>()
-  const told = ({ row }: Told, pair: Pair) => {
-    const known = ends.get(row.edge)
-    if (!known) ends.set(row.edge, [pair])
-    else if (!known.some((other) => other.source === pair.source && other.destination === pair.destination))
-      known.push(pair)
-  }
-  for (const hop of kept) {
-    if (!hop.source) continue
-    const pair = { source: hop.source.id, destination: hop.destination.id }
-    counts.set(groupOf(hop.pair), pair)
-    told(hop, pair)
-  }
+function visitEnds(
+  hops: readonly Told[],
+  kept: readonly Told[],
+  groupOf: (pair: string) => string,
+  visit: Visit,
+): void {
+  for (const { source, destination, row } of kept) if (source) visit(row.edge, source.id, destination.id)
+  if (kept.length === hops.length) return
+  const counts = new Map<string, Told>()
+  for (const hop of kept) if (hop.source) counts.set(groupOf(hop.pair), hop)
   const own = new Set(kept.filter(({ isBehind }) => !isBehind).map(({ row }) => row.edge))
   const ownBehind = new Set(kept.filter(({ isBehind }) => isBehind).map(({ row }) => row.edge))
   for (const hop of hops) {
     if ((hop.isBehind ? ownBehind : own).has(hop.row.edge)) continue
-    const pair = counts.get(groupOf(hop.pair))
-    if (pair) told(hop, pair)
+    const { source, destination } = counts.get(groupOf(hop.pair)) ?? {}
+    if (source && destination) visit(hop.row.edge, source.id, destination.id)
   }
-  return ends
 }
 
 const keyOf = ({ row, isBehind }: Pick<Told, 'isBehind'> & { row: { edge: string } }) => `${row.edge} ${isBehind}`

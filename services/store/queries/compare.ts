@@ -13,10 +13,12 @@ export interface OperationPresence {
   requests_before: number
 }
 
-/** The same with its text, and with its requests in the windows themselves. */
+/** The same with its text. */
 export interface OperationUse extends OperationPresence {
   method: string
   path: string
+  /** 1 where these are the windows' own requests, 0 where they are those of whole weeks. */
+  exact: 0 | 1
 }
 
 /** Operations that are looked at: those used most, where more changed. */
@@ -80,16 +82,18 @@ const others = (which: string) => [
   usage('minute', SPAN_CALLS, which),
 ]
 
-/** Whether a row of a week has an hour of a window. */
-const inWeek = (window: 'now' | 'before') => `bitAnd(hours, multiIf(
+/** The hours of a row's week that are in a window. */
+const hoursIn = (window: 'now' | 'before') => `multiIf(
     week = {first_${window}:Date}, {head_${window}:UInt256}, week = {last_${window}:Date}, {tail_${window}:UInt256},
-    week > {first_${window}:Date} AND week < {last_${window}:Date}, ${(1n << 168n) - 1n}::UInt256, 0::UInt256)) != 0`
+    week > {first_${window}:Date} AND week < {last_${window}:Date}, ${(1n << 168n) - 1n}::UInt256, 0::UInt256)`
+const inWeek = (window: 'now' | 'before') => `bitAnd(hours, ${hoursIn(window)}) != 0`
+/** Whether a row's requests are of hours that a window has, all or none. */
+const EXACT = `(bitAnd(hours, ${hoursIn('now')}) IN (hours, 0) AND bitAnd(hours, ${hoursIn('before')}) IN (hours, 0))`
+const IN_WEEKS = `(week >= {first_now:Date} AND week <= {last_now:Date} OR week >= {first_before:Date} AND week <= {last_before:Date})`
 
 const weeks = (which: string) => `
   SELECT t.edge AS edge, operation, sumIf(toInt64(t.requests), ${inWeek('now')}) AS requests, sumIf(toInt64(t.requests), ${inWeek('before')}) AS requests_before
-  FROM operation_week AS t
-  WHERE (week >= {first_now:Date} AND week <= {last_now:Date} OR week >= {first_before:Date} AND week <= {last_before:Date})
-    AND t.edge NOT IN ${COUNTED} ${which} GROUP BY edge, operation`
+  FROM operation_week AS t WHERE ${IN_WEEKS} AND t.edge NOT IN ${COUNTED} ${which} GROUP BY edge, operation`
 
 /** Whoever told of it: lines by the week, and what these do not tell. */
 const presences = (which: { weeks: string; others: string }, having: string) => `
@@ -112,30 +116,52 @@ export async function oneSidedOperations(client: ClickHouseClient, window: Windo
   )
 }
 
-const SOME_EDGES = 't.edge IN (SELECT toFixedString(unhex(arrayJoin({edges:Array(String)})), 16))'
-const some = (operation: string) =>
-  `AND ${SOME_EDGES} AND ${operation} IN (SELECT toFixedString(unhex(arrayJoin({operations:Array(String)})), 16))`
+const ids = (name: string) => `arrayMap(id -> toFixedString(unhex(id), 16), {${name}:Array(String)})`
+const asked = (operation: string) =>
+  `AND (t.edge, ${operation}) IN (SELECT asked.1, asked.2 FROM (SELECT arrayJoin(arrayZip(${ids('edges')}, ${ids('operations')})) AS asked))`
 
-/** Some operations of some edges. */
+/** Some operations of some edges: the first of the first, and so on. */
 export interface Asked {
   edges: string[]
   operations: string[]
 }
 
-/** Whether some edges have any of some operations in two windows. */
-export async function presencesOf(client: ClickHouseClient, window: Window, earlier: Window, asked: Asked) {
-  const which = { weeks: some('operation'), others: some(OPERATION) }
-  return await queryColumns<OperationPresence>(client, presences(which, ''), { ...paramsOf(window, earlier), ...asked })
+/** Whether some edges have some operations in two windows. */
+export async function presencesOf(client: ClickHouseClient, window: Window, earlier: Window, some: Asked) {
+  const which = { weeks: asked('operation'), others: asked(OPERATION) }
+  return await queryColumns<OperationPresence>(client, presences(which, ''), { ...paramsOf(window, earlier), ...some })
 }
 
-/** What these operations are, and how often some edges had them in two windows. */
-export async function operationsOf(client: ClickHouseClient, window: Window, earlier: Window, asked: Asked) {
-  const which = some(OPERATION)
-  const parts = [usage('hour', 'operation_usage', `AND t.edge NOT IN ${COUNTED} ${which}`), ...others(which)]
+/** What these operations are, and how often these edges had them. */
+export async function operationsOf(client: ClickHouseClient, window: Window, earlier: Window, some: Asked) {
+  const is = { now: inWeek('now'), before: inWeek('before') }
   return await queryColumns<OperationUse>(
     client,
-    `SELECT lower(hex(edge)) AS edge, lower(hex(sipHash128(method, path))) AS operation, method, path, requests, requests_before FROM (${parts.join(' UNION ALL ')})`,
-    { ...paramsOf(window, earlier), ...asked },
+    `SELECT lower(hex(edge)) AS edge, lower(hex(operation)) AS operation, method, path, requests, requests_before, exact FROM (
+       SELECT t.edge AS edge, operation, any(method) AS method, any(shape) AS path, sumIf(toInt64(t.requests), ${is.now}) AS requests,
+         sumIf(toInt64(t.requests), ${is.before}) AS requests_before, min(${EXACT}) AS exact
+       FROM operation_week AS t WHERE ${IN_WEEKS} AND t.edge NOT IN ${COUNTED} ${asked('operation')} GROUP BY edge, operation
+       UNION ALL
+       SELECT edge, ${OPERATION.replace('shape', 'path')} AS operation, method, path, requests, requests_before, 1 AS exact
+       FROM (${others(asked(OPERATION)).join(' UNION ALL ')}))`,
+    { ...paramsOf(window, earlier), ...some },
+  )
+}
+
+/** How often edges had operations by the hour, for those of which the weeks do not tell it. */
+export async function operationHours(
+  client: ClickHouseClient,
+  window: Window,
+  earlier: Window,
+  some: { edges: string[]; methods: string[]; paths: string[] },
+) {
+  const which = `AND (t.edge, method, shape) IN (SELECT asked.1, asked.2, asked.3 FROM (
+    SELECT arrayJoin(arrayZip(${ids('edges')}, {methods:Array(String)}, {paths:Array(String)})) AS asked))`
+  return await queryColumns<OperationPresence>(
+    client,
+    `SELECT lower(hex(edge)) AS edge, lower(hex(${OPERATION.replace('shape', 'path')})) AS operation, requests, requests_before
+     FROM (${usage('hour', 'operation_usage', which)})`,
+    { ...paramsOf(window, earlier), ...some },
   )
 }
 
