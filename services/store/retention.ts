@@ -16,6 +16,7 @@ const TABLES: Record<string, keyof Retention> = {
   request: 'factsDays',
   operation_usage: 'operationsDays',
   operation_usage_day: 'operationsDays',
+  operation_week: 'operationsDays',
   edge_usage_hour: 'operationsDays',
   edge_usage_day: 'operationsDays',
   user_usage: 'operationsDays',

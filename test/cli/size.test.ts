@@ -12,6 +12,7 @@ test('what a load needs is its rows times what a row was measured to take', asyn
   expect(table.get('request')).toMatchObject({ rows_per_day: 86_400_000, days: 7, bytes_per_day: 3_654_720_000 })
   expect(table.get('operation_usage')).toMatchObject({ rows_per_day: 300_000, days: 400, bytes: 1_716_000_000 })
   expect(table.get('operation_usage_day')).toMatchObject({ rows_per_day: 30_000, days: 400 })
+  expect(table.get('operation_week')).toMatchObject({ rows_per_day: 4_286, days: 400 })
   expect(table.get('edge_usage_hour')?.rows_per_day).toBe(48_000)
   expect(table.get('edge_usage_day')?.rows_per_day).toBe(2_000)
   expect(sizing.bytes).toBe(sizing.tables.reduce((sum, row) => sum + row.bytes, 0))

@@ -120,6 +120,7 @@ describe('facts', () => {
       'edge',
       'operation_usage',
       'operation_usage_day',
+      'operation_week',
       'edge_usage_hour',
       'edge_usage_day',
       'ingest_batch',

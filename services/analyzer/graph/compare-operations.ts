@@ -135,29 +135,27 @@ async function listed(
     }
     return told
   })
-  const put = (columns: OperationColumns, index: number, change: (told: OperationChange) => void) => {
+  const addRequests = (columns: OperationColumns, index: number) => {
     for (const told of changes.get(`${columns.edge[index]} ${columns.operation[index]}`) ?? []) {
-      change(told)
       told.requests += columns.requests[index] ?? 0
       told.requests_before += columns.requests_before[index] ?? 0
     }
   }
   for (const some of inParts(asked)) {
     const found = await operationsOf(store.reads, window, earlier, some)
-    const cut = { edges: [] as string[], methods: [] as string[], paths: [] as string[] }
+    const cut = new Map<string, { edge: string; path: string }>()
     for (const [index, edge] of found.edge.entries()) {
+      const key = `${edge} ${found.operation[index]}`
       const [method = '', path = ''] = [found.method[index], found.path[index]]
-      if (found.exact[index] === 1) put(found, index, (told) => Object.assign(told, { method, path }))
-      else {
-        for (const told of changes.get(`${edge} ${found.operation[index]}`) ?? []) Object.assign(told, { method, path })
-        cut.edges.push(edge)
-        cut.methods.push(method)
-        cut.paths.push(path)
-      }
+      for (const told of changes.get(key) ?? []) Object.assign(told, { method, path })
+      if (found.exact[index] === 1) addRequests(found, index)
+      else cut.set(key, { edge, path })
     }
-    if (cut.edges.length === 0) continue
-    const hours = await operationHours(store.reads, window, earlier, cut)
-    for (const index of hours.edge.keys()) put(hours, index, () => {})
+    if (cut.size === 0) continue
+    const [edges, paths] = [[...cut.values()].map(({ edge }) => edge), [...cut.values()].map(({ path }) => path)]
+    const hours = await operationHours(store.reads, window, earlier, { edges, paths })
+    for (const [index, edge] of hours.edge.entries())
+      if (cut.has(`${edge} ${hours.operation[index]}`)) addRequests(hours, index)
   }
   // What has been stored for long enough is gone by the hour before it is by the week.
   return all.filter(({ requests, requests_before }) => requests + requests_before > 0).sort(mostFirst)

@@ -2,10 +2,9 @@ import type { Change, Comparison, EdgeChange, GroupChange } from '../../model/co
 import { EVIDENCE } from '../../model/evidence.ts'
 import type { GraphEdge } from '../../model/graph.ts'
 import { everSeen } from '../../store/queries/compare.ts'
-import type { Window } from '../../store/queries/rollups.ts'
+import type { UsageRow, Window } from '../../store/queries/rollups.ts'
 import type { Store } from '../../store/store.ts'
 import { changedOperations, type OperationColumns } from './compare-operations.ts'
-import { foldCalls } from './graph.ts'
 import type { Observed, Pair } from './observed.ts'
 import { createPairs } from './pairs.ts'
 import { EDGES_MAX } from './places.ts'
@@ -85,20 +84,15 @@ export function totalsOf(rows: readonly { change: Change }[]): Totals {
 }
 
 function changedEdges(now: Side, earlier: Side): (Both & { change: Change })[] {
-  const hours = ({ window }: Side) => (Date.parse(window.until) - Date.parse(window.since)) / 3_600_000
-  const before = pairsOf(earlier)
+  const [hours, hoursBefore] = [now, earlier].map(
+    ({ window }) => (Date.parse(window.until) - Date.parse(window.since)) / 3_600_000,
+  ) as [number, number]
   const found: (Both & { change: Change })[] = []
-  const look = (sums: Sums | undefined, old: Sums | undefined) => {
-    const both = bothOf(sums, old, hours(now), hours(earlier))
-    const change = sums === undefined ? 'gone' : old === undefined ? 'new' : isChanged(both) ? 'changed' : undefined
+  for (const { sums, before } of pairsOf(now, earlier)) {
+    const both = bothOf(sums, before, hours, hoursBefore)
+    const change = sums === undefined ? 'gone' : before === undefined ? 'new' : isChanged(both) ? 'changed' : undefined
     if (change) found.push({ ...both, change })
   }
-  for (const [source, callees] of pairsOf(now))
-    for (const [destination, sums] of callees) {
-      look(sums, before.get(source)?.get(destination))
-      before.get(source)?.delete(destination)
-    }
-  for (const callees of before.values()) for (const old of callees.values()) look(undefined, old)
   return found.sort(mostFirst)
 }
 
@@ -121,7 +115,7 @@ function bothOf(now: Sums | undefined, before: Sums | undefined, hours: number, 
 }
 
 function isChanged(both: Both): boolean {
-  const [low = 0, high = 0] = [both.rate, both.rate_before].sort((a, b) => a - b)
+  const [low, high] = both.rate < both.rate_before ? [both.rate, both.rate_before] : [both.rate_before, both.rate]
   return (
     both.evidence !== both.evidence_before ||
     both.mtls !== both.mtls_before ||
@@ -130,21 +124,50 @@ function isChanged(both: Both): boolean {
   )
 }
 
-function pairsOf({ window, calls, unattributed }: Side): Map<string, Map<string, Sums>> {
-  const pairs = new Map<string, Map<string, Sums>>()
-  for (const edge of foldCalls(window, { calls, unattributed }).edges) {
-    const callees = pairs.get(edge.source) ?? new Map<string, Sums>()
-    pairs.set(edge.source, callees)
-    const known = callees.get(edge.destination)
-    if (!known) callees.set(edge.destination, edge)
-    else {
-      known.requests += edge.requests
-      known.denied += edge.denied
-      if (EVIDENCE[edge.evidence] > EVIDENCE[known.evidence]) known.evidence = edge.evidence
-      if (edge.mtls === 'no' || known.mtls === 'unknown') known.mtls = edge.mtls
+interface Two {
+  sums: Sums | undefined
+  before: Sums | undefined
+}
+
+const sumsOf = (source: string, destination: string, row: UsageRow): Sums => {
+  const { requests, denied, source_evidence: evidence, mtls } = row
+  return { source, destination, requests, denied, evidence, mtls }
+}
+
+function addRow(sums: Sums, row: UsageRow): void {
+  sums.requests += row.requests
+  sums.denied += row.denied
+  if (EVIDENCE[row.source_evidence] > EVIDENCE[sums.evidence]) sums.evidence = row.source_evidence
+  // One plaintext call makes the pair one that is not always encrypted.
+  if (row.mtls === 'no' || sums.mtls === 'unknown') sums.mtls = row.mtls
+}
+
+/** What each pair did in either window, by a number for each pair (see `foldCalls`). */
+function pairsOf(now: Side, earlier: Side): Iterable<Two> {
+  const numbers = new Map<string, number>()
+  const see = (id: string) => numbers.has(id) || numbers.set(id, numbers.size)
+  for (const { calls } of [now, earlier])
+    for (const { source, destination } of calls) {
+      see(source.id)
+      see(destination.id)
+    }
+  const pairs = new Map<number, Two>()
+  const read = ({ calls }: Side, side: 'sums' | 'before') => {
+    for (const { row, source, destination } of calls) {
+      const number = (numbers.get(source.id) ?? 0) * numbers.size + (numbers.get(destination.id) ?? 0)
+      let pair = pairs.get(number)
+      if (!pair) {
+        pair = { sums: undefined, before: undefined }
+        pairs.set(number, pair)
+      }
+      const known = pair[side]
+      if (known) addRow(known, row)
+      else pair[side] = sumsOf(source.id, destination.id, row)
     }
   }
-  return pairs
+  read(now, 'sums')
+  read(earlier, 'before')
+  return pairs.values()
 }
 
 /** Changes between groups, those with most of them first. */

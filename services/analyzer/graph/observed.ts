@@ -38,6 +38,7 @@ export async function observe(
   const choice = chooseHops(hops)
   const { unsettled } = choice
   const kept = unsettled.size === 0 ? choice.kept : byHour(hops, unsettled, await hoursOf([...unsettled]))
+  let others: ReturnType<typeof overruled> | undefined
   return {
     ...callsOf(kept, why),
     partial: hoursKept(kept),
@@ -48,27 +49,30 @@ export async function observe(
         why,
       )
     },
-    ends: (visit) => visitEnds(hops, kept, choice.groupOf, visit),
+    ends: (visit) => {
+      for (const { row, source, destination } of kept) if (source) visit(row.edge, source.id, destination.id)
+      others ??= overruled(hops, kept, choice.groupOf)
+      for (const { edge, by } of others) if (by.source) visit(edge, by.source.id, by.destination.id)
+    },
   }
 }
 
-function visitEnds(
+/** Of edges whose word does not count, the hop that does. */
+function overruled(
   hops: readonly Told[],
   kept: readonly Told[],
   groupOf: (pair: string) => string,
-  visit: Visit,
-): void {
-  for (const { source, destination, row } of kept) if (source) visit(row.edge, source.id, destination.id)
-  if (kept.length === hops.length) return
-  const counts = new Map<string, Told>()
-  for (const hop of kept) if (hop.source) counts.set(groupOf(hop.pair), hop)
+): { edge: string; by: Told }[] {
+  if (kept.length === hops.length) return []
   const own = new Set(kept.filter(({ isBehind }) => !isBehind).map(({ row }) => row.edge))
   const ownBehind = new Set(kept.filter(({ isBehind }) => isBehind).map(({ row }) => row.edge))
-  for (const hop of hops) {
-    if ((hop.isBehind ? ownBehind : own).has(hop.row.edge)) continue
-    const { source, destination } = counts.get(groupOf(hop.pair)) ?? {}
-    if (source && destination) visit(hop.row.edge, source.id, destination.id)
-  }
+  const others = hops.filter(({ isBehind, row }) => !(isBehind ? ownBehind : own).has(row.edge))
+  const counts = new Map<string, Told | undefined>(others.map(({ pair }) => [groupOf(pair), undefined]))
+  for (const hop of kept) if (hop.source && counts.has(groupOf(hop.pair))) counts.set(groupOf(hop.pair), hop)
+  return others.flatMap(({ pair, row }) => {
+    const by = counts.get(groupOf(pair))
+    return by ? [{ edge: row.edge, by }] : []
+  })
 }
 
 const keyOf = ({ row, isBehind }: Pick<Told, 'isBehind'> & { row: { edge: string } }) => `${row.edge} ${isBehind}`

@@ -116,6 +116,6 @@ async function bytesPerRow(store: Store): Promise<{ table: string; bytes: number
   return await query(
     store.reads,
     `SELECT table, sum(bytes_on_disk) / sum(rows) AS bytes FROM system.parts
-     WHERE active AND table IN ('operation_usage', 'edge_usage_hour', 'edge_usage_day', 'edge') GROUP BY table ORDER BY table`,
+     WHERE active AND table IN ('operation_usage', 'edge_usage_hour', 'edge_usage_day', 'operation_week', 'edge') GROUP BY table ORDER BY table`,
   )
 }

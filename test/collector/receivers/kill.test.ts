@@ -110,6 +110,7 @@ test(`killed at any moment, and everything without an answer sent again, nothing
     })
     expect(await one('SELECT sum(requests) AS n FROM operation_usage')).toEqual({ n: ofLines * LINES })
     expect(await one('SELECT sum(requests) AS n FROM operation_usage_day')).toEqual({ n: ofLines * LINES })
+    expect(await one('SELECT sum(requests) AS n FROM operation_week')).toEqual({ n: ofLines * LINES })
     expect(await one('SELECT sum(requests) AS n FROM edge_usage_day')).toEqual({ n: ofLines * LINES })
     expect(await one('SELECT count() AS n FROM rejected_line')).toEqual({ n: ofLines })
     expect(await one('SELECT count() AS n, uniqExact(span_key) AS keys FROM span')).toEqual({
