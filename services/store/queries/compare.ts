@@ -82,13 +82,13 @@ const others = (which: string) => [
   usage('minute', SPAN_CALLS, which),
 ]
 
-/** The hours of a row's week that are in a window. */
-const hoursIn = (window: 'now' | 'before') => `multiIf(
-    week = {first_${window}:Date}, {head_${window}:UInt256}, week = {last_${window}:Date}, {tail_${window}:UInt256},
-    week > {first_${window}:Date} AND week < {last_${window}:Date}, ${(1n << 168n) - 1n}::UInt256, 0::UInt256)`
-const inWeek = (window: 'now' | 'before') => `bitAnd(hours, ${hoursIn(window)}) != 0`
+const isBetween = (window: 'now' | 'before') => `week > {first_${window}:Date} AND week < {last_${window}:Date}`
+/** Whether a row of a week has an hour of a window. */
+const inWeek = (window: 'now' | 'before') => `(${isBetween(window)}
+    OR week = {first_${window}:Date} AND bitAnd(hours, {head_${window}:UInt256}) != 0 OR week = {last_${window}:Date} AND bitAnd(hours, {tail_${window}:UInt256}) != 0)`
 /** Whether a row's requests are of hours that a window has, all or none. */
-const EXACT = `(bitAnd(hours, ${hoursIn('now')}) IN (hours, 0) AND bitAnd(hours, ${hoursIn('before')}) IN (hours, 0))`
+const isWhole = (window: 'now' | 'before') => `multiIf(
+    week = {first_${window}:Date}, bitAnd(hours, {head_${window}:UInt256}) IN (hours, 0), week = {last_${window}:Date}, bitAnd(hours, {tail_${window}:UInt256}) IN (hours, 0), 1)`
 const IN_WEEKS = `(week >= {first_now:Date} AND week <= {last_now:Date} OR week >= {first_before:Date} AND week <= {last_before:Date})`
 
 const weeks = (which: string) => `
@@ -118,10 +118,9 @@ export async function oneSidedOperations(client: ClickHouseClient, window: Windo
 
 const ids = (name: string) => `arrayMap(id -> toFixedString(unhex(id), 16), {${name}:Array(String)})`
 const SOME_EDGES = `t.edge IN (SELECT arrayJoin(${ids('edges')}))`
-const asked = (operation: string) =>
-  `AND ${SOME_EDGES} AND (t.edge, ${operation}) IN (SELECT asked.1, asked.2 FROM (SELECT arrayJoin(arrayZip(${ids('edges')}, ${ids('operations')})) AS asked))`
+const asked = (operation: string) => `AND ${SOME_EDGES} AND ${operation} IN (SELECT arrayJoin(${ids('operations')}))`
 
-/** Some operations of some edges: the first of the first, and so on. */
+/** Operations and edges; of any of them that go together there may be an answer. */
 export interface Asked {
   edges: string[]
   operations: string[]
@@ -140,7 +139,7 @@ export async function operationsOf(client: ClickHouseClient, window: Window, ear
     client,
     `SELECT lower(hex(edge)) AS edge, lower(hex(operation)) AS operation, method, path, requests, requests_before, exact FROM (
        SELECT t.edge AS edge, operation, any(method) AS method, any(shape) AS path, sumIf(toInt64(t.requests), ${is.now}) AS requests,
-         sumIf(toInt64(t.requests), ${is.before}) AS requests_before, min(${EXACT}) AS exact
+         sumIf(toInt64(t.requests), ${is.before}) AS requests_before, min(${isWhole('now')} AND ${isWhole('before')}) AS exact
        FROM operation_week AS t WHERE ${IN_WEEKS} AND t.edge NOT IN ${COUNTED} ${asked('operation')} GROUP BY edge, operation
        UNION ALL
        SELECT edge, ${OPERATION.replace('shape', 'path')} AS operation, method, path, requests, requests_before, 1 AS exact
@@ -150,8 +149,8 @@ export async function operationsOf(client: ClickHouseClient, window: Window, ear
 }
 
 /**
- * How often edges had operations by the hour, where the weeks do not tell it. Of paths and edges by themselves, which takes a quarter of
- * the time of asking for both together: there may be more than was asked for.
+ * How often edges had operations by the hour, where the weeks do not tell it. Asked for together, edges and paths
+ * take four times as long as by themselves.
  */
 export async function operationHours(
   client: ClickHouseClient,
