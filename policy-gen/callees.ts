@@ -5,6 +5,7 @@ import { isAmong, labelledAmbient } from './data-plane.ts'
 import type { InventoryIndex } from './inventory-index.ts'
 import type { NamingRule } from './naming.ts'
 import { isLabel, readLabels } from './naming.ts'
+import { isExternal } from './replay/external.ts'
 import { applicationName, selectorOf } from './selector.ts'
 
 export type CalleeResult = { ok: true; callee: Callee } | { ok: false; reason: string }
@@ -74,6 +75,7 @@ function resolve(
   { selector: rule, ambient }: CalleeRules,
 ): CalleeResult {
   const { cluster, namespace, workload } = operation.destination
+  if (isExternal(operation.destination)) return refuse('the callee is outside of the mesh: no policy holds there')
   if (workload === '') return refuse('the callee is not known as a workload: nothing that a policy can select')
   if (namespace === '') return refuse(`the namespace of ${workload} is not known`)
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(namespace)) {

@@ -1,5 +1,6 @@
 import { atLeast, type Evidence } from '../services/model/evidence.ts'
-import type { ObservedOperation } from '../services/model/operation.ts'
+import { parsePrincipal } from '../services/model/identity.ts'
+import type { ObservedOperation, Party } from '../services/model/operation.ts'
 import type { CallerWorkload, WorkloadReference } from '../services/model/permission.ts'
 import { isAmong, labelledAmbient } from './data-plane.ts'
 import type { InventoryIndex } from './inventory-index.ts'
@@ -33,6 +34,11 @@ export function callerOf(
     return { ok: false, code: 'principal', reason: `the naming rule needs {${named.missing}}, which is not known` }
   }
   return checked(named.value, 'assumed')
+}
+
+/** The namespace of a party: as its reporter names it, else as its identity does. */
+export function namespaceOf({ namespace, principal }: Party): string {
+  return namespace || (parsePrincipal(principal)?.namespace ?? '')
 }
 
 /** The principal that a naming rule gives to an operation's caller. */

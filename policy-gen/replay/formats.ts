@@ -1,6 +1,7 @@
 import { cedar } from './cedar/index.ts'
 import { envoyRbac } from './envoy-rbac/index.ts'
 import { istio } from './istio/index.ts'
+import { istioEgress } from './istio-egress/index.ts'
 import { kubernetes } from './kubernetes/index.ts'
 import type { Format } from './layer.ts'
 import { opaRego } from './opa-rego/index.ts'
@@ -9,4 +10,4 @@ import { opaRego } from './opa-rego/index.ts'
 export const POLICY_FILE = /\.(ya?ml|cedar|rego)$/
 
 /** Every format that replay evaluates, from the network inwards. */
-export const formats: readonly Format[] = [kubernetes, istio, envoyRbac, cedar, opaRego]
+export const formats: readonly Format[] = [kubernetes, istio, istioEgress, envoyRbac, cedar, opaRego]

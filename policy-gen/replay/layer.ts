@@ -3,6 +3,7 @@ import type { InventoryIndex } from '../inventory-index.ts'
 import type { NamingRule } from '../naming.ts'
 import type { DeployedRules } from './deployed.ts'
 import type { IgnoredDocument, PolicySet, PolicyText } from './documents.ts'
+import { isExternal } from './external.ts'
 import type { ReplayRequest } from './request.ts'
 import { all, type Tri } from './tri.ts'
 
@@ -28,6 +29,17 @@ export type Layer = (asked: readonly Asked[]) => Verdict[]
 export function layerOf(decide: (operation: ObservedOperation, request: ReplayRequest) => Verdict): Layer {
   return (asked) => asked.map(({ operation, request }) => decide(operation, request))
 }
+
+/** The layer of enforcement points that stand at callees: outside of the mesh stands none of ours. */
+export function atCallees(layer: Layer): Layer {
+  return (asked) => {
+    const verdicts = layer(asked.filter(({ operation }) => !isExternal(operation.destination)))
+    let at = 0
+    return asked.map(({ operation }) => (isExternal(operation.destination) ? undefined : verdicts[at++]) ?? OUTSIDE)
+  }
+}
+
+const OUTSIDE: Verdict = { allowed: 'yes', reason: 'no enforcement point stands before the callee: it is outside' }
 
 /** What the formats know besides the files. */
 export interface LayerContext {

@@ -1,4 +1,5 @@
 import type { Granularity, Permission } from '../../services/model/permission.ts'
+import type { EgressNamespace } from '../egress.ts'
 import type { Window } from '../grants/comments.ts'
 
 /** A file of the output, its path relative to the output directory, with `/`. */
@@ -66,5 +67,6 @@ export interface Target {
   dryRun?: (files: readonly PolicyFile[]) => PolicyFile[]
   /** Its files that enforce; all of them where that is absent. */
   enforced?: (files: readonly PolicyFile[]) => PolicyFile[]
-  render: (permissions: readonly Permission[], window: Window) => Rendered
+  /** @param egress what leaves the mesh, for targets that hold the caller's side; others leave it */
+  render: (permissions: readonly Permission[], window: Window, egress?: readonly EgressNamespace[]) => Rendered
 }

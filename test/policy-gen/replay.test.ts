@@ -42,7 +42,7 @@ function verdictOf({ still_allowed: allowed, newly_denied, uncertain }: ReplayRe
   return { allowed, denied: sum(newly_denied), uncertain: sum(uncertain) }
 }
 
-const FILES = ['replay.yaml', 'replay-ambient.yaml', 'replay-envoy-rbac.yaml']
+const FILES = ['replay.yaml', 'replay-ambient.yaml', 'replay-envoy-rbac.yaml', 'replay-egress.yaml']
 
 for (const testCase of FILES.flatMap((name) => readCases<ReplayCase[]>(name))) {
   describe(testCase.name, () => {

@@ -1,5 +1,5 @@
 import { type CalleesOf, calleesOf } from '../callees.ts'
-import type { Asked, Format, Layer, Verdict } from '../layer.ts'
+import { type Asked, atCallees, type Format, type Layer, type Verdict } from '../layer.ts'
 import { readCallees } from './callees.ts'
 import { readCedar } from './documents.ts'
 import { decide, prepare } from './evaluate.ts'
@@ -15,7 +15,7 @@ export const cedar: Format = {
     const documents = readCedar(set.texts)
     if (!documents) return null
     const layer = layerOf(calleesOf(readCallees(documents.entities), context), slicesOf(documents))
-    return { layer, ignored: documents.ignored }
+    return { layer: atCallees(layer), ignored: documents.ignored }
   },
 }
 

@@ -1,4 +1,5 @@
 import type { Party } from '../../../services/model/operation.ts'
+import { isExternal } from '../external.ts'
 import { type KnownLabels, sameName } from '../selection.ts'
 import { all, every, fromBoolean, some, type Tri } from '../tri.ts'
 import type { NetworkPeer, NetworkPort } from './read-policy.ts'
@@ -53,6 +54,7 @@ type WithoutText<Peer> = Peer extends unknown ? Omit<Peer, 'text'> : never
 /** Whether a pod is among a peer's, or a policy's subject. */
 export function ofPeer(peer: WithoutText<NetworkPeer>, { namespace, cluster }: Place, { party, labels }: Pod): Tri {
   if (peer.is === 'address') return 'unknown'
+  if (isExternal(party)) return 'no'
   const within = namespace === null ? 'yes' : sameName(namespace, party.namespace)
   return all(
     cluster === undefined ? 'yes' : sameName(cluster, party.cluster),

@@ -1,4 +1,5 @@
 import type { ObservedOperation, Party } from '../../../services/model/operation.ts'
+import { isExternal } from '../external.ts'
 import type { LayerContext, Verdict } from '../layer.ts'
 import { labelsOf } from '../selection.ts'
 import { all, some, type Tri } from '../tri.ts'
@@ -16,9 +17,10 @@ export function evaluate(
   const podOf = (party: Party): Pod => ({ party, labels: labelsOf(party, index, selectorRule) })
   const [from, to] = [podOf(source), podOf(destination)]
   const tcp = protocol === 'unknown' ? 'unknown' : 'yes'
+  // Outside of the cluster is no pod that a policy could select.
   const verdicts = [
-    inDirection('ingress', policies, to, { peer: from, port, tcp }),
-    inDirection('egress', policies, from, { peer: to, port, tcp }),
+    isExternal(destination) ? UNSELECTED : inDirection('ingress', policies, to, { peer: from, port, tcp }),
+    isExternal(source) ? UNSELECTED : inDirection('egress', policies, from, { peer: to, port, tcp }),
   ]
   const allowed = all(...verdicts.map((verdict) => verdict.allowed))
   return verdicts.find((verdict) => verdict.allowed === allowed) ?? UNSELECTED

@@ -2,7 +2,7 @@ import { PolicyError } from '../../errors.ts'
 import { calleesOf } from '../callees.ts'
 import type { Atoms } from '../cedar/atoms.ts'
 import { type CedarContext, callersOf, contextsOf } from '../cedar/representatives.ts'
-import type { Asked, Format, Verdict } from '../layer.ts'
+import { type Asked, atCallees, type Format, type Verdict } from '../layer.ts'
 import { type RegoDocuments, readRego } from './documents.ts'
 
 /** More would take too long for one operation. */
@@ -35,7 +35,7 @@ export const opaRego: Format = {
         return verdictOf(said)
       })
     }
-    return { layer, ignored: [] }
+    return { layer: atCallees(layer), ignored: [] }
   },
 }
 

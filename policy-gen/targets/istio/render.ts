@@ -1,4 +1,5 @@
 import type { Callee, Permission } from '../../../services/model/permission.ts'
+import type { EgressNamespace } from '../../egress.ts'
 import { evidenceLines, type Window } from '../../grants/comments.ts'
 import { type CalleeGrants, grantsOf } from '../../grants/grants.ts'
 import { fileNames, kubernetesName } from '../../grants/names.ts'
@@ -7,6 +8,7 @@ import { yamlOf } from '../../grants/yaml.ts'
 import type { Loss, PolicyFile, Rendered } from '../target.ts'
 import { distinctCases, waypointCases, ztunnelCases } from './cases.ts'
 import { dialect } from './dialect.ts'
+import { egressFiles, egressLoss } from './egress.ts'
 import { namespaceGuard } from './guard.ts'
 import { allowPolicies, defaultDeny, peerAuthentication, ROOT_NAMESPACE } from './resources.ts'
 import { requestAuthentication } from './tokens.ts'
@@ -31,13 +33,23 @@ interface Document {
  * allowed, then mutual TLS, then the default, then what nobody may allow later. With callees in several clusters, each cluster has a
  * directory of its own.
  */
-export function render(permissions: readonly Permission[], window: Window): Rendered {
+export function render(
+  permissions: readonly Permission[],
+  window: Window,
+  egress: readonly EgressNamespace[] = [],
+): Rendered {
   const ways = waysOf(permissions)
   const direct = grantsOf([...ways.sidecar, ...ways.ztunnel], dialect)
   const through = grantsOf(ways.waypoint, dialect)
-  const loss = [...ways.loss, ...direct.loss, ...through.loss, ...sharedServices(through.callees)]
+  const loss = [
+    ...ways.loss,
+    ...direct.loss,
+    ...through.loss,
+    ...sharedServices(through.callees),
+    ...egress.flatMap(egressLoss),
+  ]
   const callees = enforced(direct.callees, through.callees)
-  const clusters = new Set(callees.map(({ callee }) => callee.cluster))
+  const clusters = new Set([...callees.map(({ callee }) => callee), ...egress].map(({ cluster }) => cluster))
   const names = fileNames(callees.map(({ callee }) => callee))
   const files = new Map<string, PolicyFile>()
   const write = (cluster: string, list: Document[]): void => {
@@ -56,6 +68,7 @@ export function render(permissions: readonly Permission[], window: Window): Rend
     const { cluster } = group[0]?.callee ?? { cluster: '' }
     write(cluster, namespaceFiles(group, clusters.size > 1 || cluster !== ''))
   }
+  for (const one of egress) write(one.cluster, egressFiles(one, clusters.size > 1 || one.cluster !== '', window))
   const sorted = [...files.values()].sort((left, right) => (left.path < right.path ? -1 : 1))
   const cases = distinctCases([...ztunnelCases(direct.callees), ...waypointCases(through.callees)])
   return { files: sorted, loss: distinct(loss), cases }

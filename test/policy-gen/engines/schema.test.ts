@@ -34,7 +34,10 @@ function rendered(target: string): Document[] {
 
 describe.skipIf(!program && !required('CINCH_REQUIRE_ENGINES'))('schemas of the targets', () => {
   it.each([
-    ['istio', ['AuthorizationPolicy', 'Gateway', 'PeerAuthentication', 'RequestAuthentication']],
+    [
+      'istio',
+      ['AuthorizationPolicy', 'Gateway', 'PeerAuthentication', 'RequestAuthentication', 'ServiceEntry', 'Sidecar'],
+    ],
     ['kubernetes', ['ClusterNetworkPolicy']],
   ])('take all that is rendered for %s', (target, kinds) => {
     const documents = rendered(target)

@@ -1,0 +1,92 @@
+# Decides requests that Envoy asks OPA about (ext_authz, in the form of OPA's Envoy plugin) by the grants in data.json.
+# All names and paths are data: this text is the same for everybody.
+package envoy.authz
+
+default allow := false
+
+allow if {
+	some grant in grants
+	port_fits(grant)
+	method_fits(grant)
+	path_fits(grant)
+}
+
+# Which callee is asked is said by the proxy's own configuration, never by the client.
+callee := data.cinch.callees[input.attributes.contextExtensions["cinch.callee"]]
+
+grants := callee.callers[principal]
+
+# Envoy takes it from the caller's certificate; without mutual TLS there is none.
+principal := substring(uri, count("spiffe://"), -1) if {
+	uri := input.attributes.source.principal
+	startswith(uri, "spiffe://")
+}
+
+port_fits(grant) if not "ports" in object.keys(grant)
+
+port_fits(grant) if input.attributes.destination.address.socketAddress.portValue in grant.ports
+
+method_fits(grant) if not "methods" in object.keys(grant)
+
+method_fits(grant) if input.attributes.request.http.method in grant.methods
+
+path_fits(grant) if not "paths" in object.keys(grant)
+
+path_fits(grant) if {
+	path in grant.paths
+}
+
+path_fits(grant) if {
+	some template in grant.paths
+	is_template(template)
+	is_of(template)
+	not excluded(grant)
+}
+
+excluded(grant) if {
+	some other in grant.not_paths
+	other == path
+}
+
+excluded(grant) if {
+	some other in grant.not_paths
+	is_template(other)
+	is_of(other)
+}
+
+# The path as the proxy normalised it, without the query. OPA's parsed_path is not used: it decodes %2F before it splits.
+path := split(input.attributes.request.http.path, "?")[0]
+
+segments := split(path, "/")
+
+is_of(template) if {
+	parts := split(template, "/")
+	count(parts) == count(segments)
+	every at, part in parts {
+		segment_fits(part, segments[at])
+	}
+}
+
+# Whatever lies below, at any depth.
+is_of(template) if {
+	endswith(template, "/{**}")
+	parts := split(trim_suffix(template, "/{**}"), "/")
+	count(parts) < count(segments)
+	every at, part in parts {
+		segment_fits(part, segments[at])
+	}
+}
+
+is_template(text) if contains(text, "{*}")
+
+is_template(text) if endswith(text, "/{**}")
+
+segment_fits(part, segment) if part == segment
+
+# A parameter, or a text with one in it, is not empty.
+segment_fits(part, segment) if {
+	[before, after] := split(part, "{*}")
+	startswith(segment, before)
+	endswith(segment, after)
+	count(segment) > count(before) + count(after)
+}
