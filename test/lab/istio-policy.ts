@@ -72,7 +72,8 @@ export type IstioPolicy = Static<typeof Policy>
 /**
  * The AuthorizationPolicies of a YAML text (one or many documents), checked against what the lab can put into Envoy.
  * A strict PeerAuthentication is passed over: the lab's callee is always strict. So is a RequestAuthentication: whoever has
- * conditions on claims puts the filter that verifies tokens before these.
+ * conditions on claims puts the filter that verifies tokens before these. And so is what a caller's proxy knows of hosts (ServiceEntry,
+ * Sidecar): it decides nothing at the callee, where the lab's filters stand.
  * @throws Error naming document and field: what the lab would have to ignore it refuses, since an oracle that ignores
  * half of a policy decides something else than the cluster would
  */
@@ -81,7 +82,8 @@ export function parsePolicies(yaml: string): IstioPolicy[] {
     const [problem] = document.errors
     if (problem) throw new Error(`document ${index + 1} is not YAML: ${problem.message}`)
     const value: unknown = document.toJS()
-    if (value === null || isStrictPeerAuthentication(value) || isRequestAuthentication(value)) return []
+    if (value === null || isStrictPeerAuthentication(value) || isRequestAuthentication(value) || isOfCallers(value))
+      return []
     if (Value.Check(Policy, value)) {
       checkPaths(value)
       return [value]
@@ -95,6 +97,14 @@ export function parsePolicies(yaml: string): IstioPolicy[] {
 
 function unknownFields(params: object): string {
   return 'additionalProperties' in params ? ` (${String(params.additionalProperties)})` : ''
+}
+
+function isOfCallers(value: unknown): boolean {
+  const ofCallers = Type.Object({
+    apiVersion: Type.Literal('networking.istio.io/v1'),
+    kind: Type.Union([Type.Literal('ServiceEntry'), Type.Literal('Sidecar')]),
+  })
+  return Value.Check(ofCallers, value)
 }
 
 function isRequestAuthentication(value: unknown): boolean {
