@@ -84,7 +84,8 @@ SELECT
   claims.2 AS user_issuer, claims.1 AS user_subject,
   -- A token of one group may hold its name instead of a list.
   if(empty(claims.3) AND position(claims_text, '"groups":"') > 0,
-    [if(JSONHas(claims_text, 'payload'), JSONExtractString(claims_text, 'payload', 'groups'), JSONExtractString(claims_text, 'groups'))], claims.3) AS user_groups,
+    arrayFilter(name -> name NOT IN ('', '-'),
+      [if(JSONHas(claims_text, 'payload'), JSONExtractString(claims_text, 'payload', 'groups'), JSONExtractString(claims_text, 'groups'))]), claims.3) AS user_groups,
   claims.4 AS acr, claims.5 AS amr, toDateTime(claims.6, 'UTC') AS auth_time,
   -- At the edge the direct peer. Inside, the address that the last proxy added: those before it are the client's to choose.
   toIPv6OrDefault(multiIf(
