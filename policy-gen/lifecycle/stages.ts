@@ -1,5 +1,5 @@
-import { parseAllDocuments } from 'yaml'
 import type { Stage } from '../../services/model/lifecycle.ts'
+import { parseYaml } from '../replay/documents.ts'
 import { isRecord } from '../replay/fields.ts'
 import type { PolicyFile, Target } from '../targets/target.ts'
 import { canonical } from './canonical.ts'
@@ -33,12 +33,10 @@ export function stageOf(deployed: Deployed, files: readonly PolicyFile[], target
 }
 
 /** A file's documents, comparable: comments, status and what a cluster notes on an object are not what it says. */
-function documentsOf({ path, content }: PolicyFile): string[] {
+function documentsOf(file: PolicyFile): string[] {
+  const { path, content } = file
   if (!/\.ya?ml$/.test(path)) return [canonical([path.split('/').at(-1), content.replace(/^\s*(\/\/|#).*\n/gm, '')])]
-  const parsed = parseAllDocuments(content)
-  const documents = Array.isArray(parsed)
-    ? parsed.map((document) => document.toJS({ maxAliasCount: 100 }) as unknown)
-    : []
+  const documents = parseYaml(file)
   // A filter is for the proxies that the file's head names: they are one.
   const isObject = (document: unknown) => isRecord(document) && typeof document['apiVersion'] === 'string'
   return documents.every((document) => document === null || isObject(document))

@@ -40,7 +40,7 @@ export interface PolicySet {
 export function readPolicySet(files: readonly PolicyText[]): PolicySet {
   const documents = files
     .filter(({ path }) => /\.ya?ml$/i.test(path))
-    .flatMap((file) => parse(file).flatMap((value) => documentsOf(value, file.path)))
+    .flatMap((file) => parseYaml(file).flatMap((value) => documentsOf(value, file.path)))
   const left = new Set(documents)
   const take: PolicySet['take'] = (mine) => {
     const taken = documents.filter((document) => left.has(document) && mine(document))
@@ -59,7 +59,12 @@ export function ignoredDocument({ file, apiVersion, kind, metadata }: PolicyDocu
   return { file, kind: `${apiVersion} ${kind}`, name: shown, reason: 'replay does not evaluate this kind' }
 }
 
-function parse(file: PolicyText): unknown[] {
+/**
+ * The documents of a YAML file as plain values, of which none holds itself.
+ *
+ * @throws PolicyError `bad_policy`, with the file and what to do
+ */
+export function parseYaml(file: PolicyText): unknown[] {
   const lineCounter = new LineCounter()
   const parsed = parseAllDocuments(file.content, { lineCounter, uniqueKeys: true, prettyErrors: true })
   if (!Array.isArray(parsed)) return []
@@ -67,9 +72,12 @@ function parse(file: PolicyText): unknown[] {
     const [error] = [...document.errors, ...document.warnings]
     if (error) throw new PolicyError('bad_policy', `is no valid YAML: ${error.message.trim()}`, file.path)
     try {
-      return document.toJS({ maxAliasCount: 100 }) as unknown
+      const value = document.toJS({ maxAliasCount: 100 }) as unknown
+      // Only an anchor can lead a document into itself, without an end for whoever goes through it.
+      if (file.content.includes('&')) JSON.stringify(value)
+      return value
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
+      const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
       throw new PolicyError('bad_policy', `is no YAML that can be read: ${why}`, file.path)
     }
   })

@@ -103,6 +103,14 @@ test('a draft goes its way by digest, owner and what is read back', async () => 
   expect(await draft()).toMatchObject({ state: 'enforced', wanted: '', stale: false })
 })
 
+test('what is read back and cannot be read is refused with its file', async () => {
+  const files = [{ path: 'a.yaml', content: 'a: &a [*a]' }]
+  expect(await post('/api/v1/policies/read-back', { files })).toMatchObject({
+    status: 400,
+    body: { error: { code: 'bad_policy', message: expect.stringContaining('a.yaml') } },
+  })
+})
+
 test('a new caller makes another draft, which has no approval', async () => {
   await api.send('istio-json', `${accessLine({ from: 'shop/cart', path: '/carts' })}\n`, api.token)
   const { body } = await post<{ proposed: { callee: string; digest: string }[] }>('/api/v1/policies/drafts', {

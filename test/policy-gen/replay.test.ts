@@ -113,6 +113,11 @@ describe('what the files hold', () => {
     )
   })
 
+  it('refuses a document that holds itself', () => {
+    const content = 'apiVersion: v1\nkind: Service\nmetadata: &m {name: a, again: *m}'
+    expect(() => replay([{ path: 'a.yaml', content }], [], context)).toThrow('is no YAML that can be read')
+  })
+
   it('counts every request once: served, denied and undecided', () => {
     const operations = [
       operation({ requests: 5, denied: 2 }),
