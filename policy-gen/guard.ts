@@ -27,18 +27,14 @@ export type Guard = (permission: Permission) => { code: GuardCode; reason: strin
  * @throws PolicyError `bad_option`
  */
 export function guardOf(operations: readonly ObservedOperation[], options: GuardOptions): Guard {
-  const { minimumDays = 1, incidents = [] } = options
+  const { minimumDays = 1 } = options
   if (!Number.isInteger(minimumDays) || minimumDays < 1 || minimumDays > 400)
     throw new PolicyError('bad_option', `the least number of days is a whole number from 1 to 400, not ${minimumDays}`)
-  if (incidents.length > INCIDENTS_MAX)
-    throw new PolicyError('bad_option', `there are more than ${INCIDENTS_MAX} incidents`)
-  const baseline = options.baseline === undefined ? null : moment(options.baseline)
-  const marked = incidents.map(({ since, until }) => ({ since: moment(since), until: moment(until) }))
+  const { isNew, isWithinIncident } = timesOf(options)
   const probedFrom = probes(operations)
   return ({ caller, callee, evidence }) => {
     const first = moment(evidence.first_seen)
-    const incident = marked.find(({ since, until }) => first >= since && first < until)
-    if (incident) return { code: 'incident', reason: 'it was first seen within a marked incident' }
+    if (isWithinIncident(first)) return { code: 'incident', reason: 'it was first seen within a marked incident' }
     const probed = callee.members.flatMap(
       (member) => probedFrom.get(keyOf(caller.principal, callee.namespace, member)) ?? [],
     )
@@ -47,7 +43,7 @@ export function guardOf(operations: readonly ObservedOperation[], options: Guard
         code: 'probing',
         reason: `its caller was then trying operations that are refused or not there, ${PROBES_MIN} or more`,
       }
-    if (baseline !== null && first >= baseline)
+    if (isNew(first))
       return {
         code: 'new',
         reason: `it was first seen after the baseline of ${options.baseline}; the callee's owner may declare it`,
@@ -62,12 +58,23 @@ export function guardOf(operations: readonly ObservedOperation[], options: Guard
 }
 
 /** Whether the time at which an operation was first seen lets it teach anything; its callee's mutual TLS, too. */
-export function teachesBy({ baseline, incidents = [] }: GuardOptions): (operation: ObservedOperation) => boolean {
-  const from = baseline === undefined ? Number.POSITIVE_INFINITY : moment(baseline)
-  const marked = incidents.map(({ since, until }) => ({ since: moment(since), until: moment(until) }))
+export function teachesBy(options: GuardOptions): (operation: ObservedOperation) => boolean {
+  const { isNew, isWithinIncident } = timesOf(options)
   return ({ firstSeen }) => {
     const first = Date.parse(firstSeen)
-    return first < from && !marked.some(({ since, until }) => first >= since && first < until)
+    return !isNew(first) && !isWithinIncident(first)
+  }
+}
+
+/** Of times in milliseconds since 1970. @throws PolicyError `bad_option` */
+function timesOf({ baseline, incidents = [] }: GuardOptions) {
+  if (incidents.length > INCIDENTS_MAX)
+    throw new PolicyError('bad_option', `there are more than ${INCIDENTS_MAX} incidents`)
+  const from = baseline === undefined ? Number.POSITIVE_INFINITY : moment(baseline)
+  const marked = incidents.map(({ since, until }) => ({ since: moment(since), until: moment(until) }))
+  return {
+    isNew: (first: number) => first >= from,
+    isWithinIncident: (first: number) => marked.some(({ since, until }) => first >= since && first < until),
   }
 }
 
