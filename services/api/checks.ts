@@ -5,7 +5,6 @@ import { sumByCallee } from '../analyzer/metrics/completeness.ts'
 import type { Assessment } from '../model/check.ts'
 import type { NoisyCaller } from '../model/graph.ts'
 import { expectations } from '../store/queries/chain-counts.ts'
-import { readInventory } from '../store/queries/inventory.ts'
 import type { Window } from '../store/queries/rollups.ts'
 import type { Store } from '../store/store.ts'
 import type { ChainsAnswer } from './chains.ts'
@@ -27,8 +26,8 @@ export async function checks(
   graphs: Graphs,
   chainsOf: (asked: AskedWindow) => Promise<ChainsAnswer>,
 ): Promise<Assessment> {
-  const operations = once(async () => (await graphs.operations(window)).calls)
   const observed = once(() => graphs.observed(window))
+  const operations = once(async () => (await graphs.operationsOf(await observed())).calls)
   // Users along chains are found where chains are.
   const chains = once(() => chainsOf(window))
   const readers: Readers = {
@@ -40,7 +39,7 @@ export async function checks(
       // A monitor's paths may be any: who takes its name and rate could read in plaintext what he likes.
       return new Set(hidden.filter(({ kind }) => kind !== 'monitor').map(noisyHop))
     },
-    inventory: () => readInventory(store.reads),
+    inventory: async () => (await observed()).inventory,
     chains,
     users_along: async () => {
       await chains()

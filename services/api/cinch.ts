@@ -248,10 +248,7 @@ function questions(
     const window = await windowOf(asked)
     return { window, ...(await graphs.operations(window)) }
   }
-  const templated = async (asked: AskedWindow) => {
-    const window = await windowOf(asked)
-    return { window, ...(await graphs.templated(window)) }
-  }
+  const templated = async (asked: AskedWindow) => await graphs.withLearned(await operations(asked))
   const chainsOf = async (asked: AskedChains) => {
     await chainsCounted()
     return await chains(store, asked, edges)
@@ -267,7 +264,7 @@ function questions(
       const { window, calls } = await templated(asked)
       return { window, operations: observedOperations(calls.calls) }
     },
-    ...policyQuestions(operations, templated, lifecycle, store),
+    ...policyQuestions({ windowOf, seen: operations, learned: graphs.withLearned }, lifecycle, store),
     stepUp: async (request) => await stepUp(request, templated, chainsOf),
     rejects: async (source, limit) => {
       const id = source === '' ? '' : findSource(source).id

@@ -1,4 +1,5 @@
 import { type Books, createBooks } from '../analyzer/graph/book.ts'
+import type { Calls } from '../analyzer/graph/calls.ts'
 import { compare } from '../analyzer/graph/compare.ts'
 import { buildGraph, foldCalls } from '../analyzer/graph/graph.ts'
 import { observe as observeRows } from '../analyzer/graph/observed.ts'
@@ -12,7 +13,7 @@ import type { Graph, GroupBy, Screen } from '../model/graph.ts'
 import { oneSidedOperations } from '../store/queries/compare.ts'
 import { unnamedRequests } from '../store/queries/join-answers.ts'
 import { hasMetricEdges } from '../store/queries/metric-rollups.ts'
-import { edgeHours, type KeptHours, operationRows, type Window } from '../store/queries/rollups.ts'
+import { edgeHours, type KeptHours, type OperationRow, operationRows, type Window } from '../store/queries/rollups.ts'
 import { userRows } from '../store/queries/users.ts'
 import type { Store } from '../store/store.ts'
 import { withMetricEdges } from './completeness.ts'
@@ -24,12 +25,15 @@ export type Graphs = ReturnType<typeof createGraphs>
 /** @param edgesMax edges that are kept in memory */
 export function createGraphs(store: Store, edgesMax?: number) {
   const books = createBooks(store, edgesMax)
-  const { read, observe, operations, templated } = readsOf(store, books)
+  const { read, observe, observed, operationsOf, withLearned } = readsOf(store, books)
+  const operations = async (window: Window) => await operationsOf(await observed(window))
   return {
+    observed,
+    operationsOf,
     operations,
-    templated,
+    withLearned,
     graph: async (window: Window, hides = false): Promise<Graph> => {
-      const { names, calls } = await templated(window)
+      const { names, calls } = await withLearned(await operations(window))
       if (hides) {
         const quiet = await hideNoise(store, window, calls)
         // What counters tell has no operations: which of it is noise is not known.
@@ -38,13 +42,8 @@ export function createGraphs(store: Store, edgesMax?: number) {
       return await withMetricEdges(store, buildGraph(window, calls), names.parties)
     },
     edges: async (window: Window): Promise<Graph> => {
-      const { names, ...calls } = await observe(await read(window))
+      const { names, ...calls } = await observed(window)
       return await withMetricEdges(store, buildGraph(window, calls), names.parties)
-    },
-    /** The calls, each once, and every reporter's word on them. */
-    observed: async (window: Window) => {
-      const material = await read(window)
-      return { calls: (await observe(material)).calls, told: material.book.rows }
     },
     screen: async (window: Window, view: View): Promise<Screen> => {
       const isCounted = await hasMetricEdges(store.reads, window)
@@ -95,17 +94,28 @@ function readsOf(store: Store, books: Books) {
     ...book,
     ...(await observeRows(rows, book.names, (edges) => edgeHours(store.reads, window, edges), why)),
   })
-  const operations = async (window: Window) => {
-    const { names, inventory, partial, operations: of } = await observe(await read(window))
-    return { names, inventory, calls: of(await usedOperations(store, window, partial)) }
+  /** The calls, each once, and every reporter's word on them. */
+  const observed = async (window: Window) => {
+    const material = await read(window)
+    return { window, told: material.book.rows, ...(await observe(material)) }
   }
+  const operationsOf = async ({
+    window,
+    names,
+    inventory,
+    partial,
+    operations: of,
+  }: Awaited<ReturnType<typeof observed>>) => ({
+    names,
+    inventory,
+    calls: of(await usedOperations(store, window, partial)),
+  })
   // What people and policies are told; replay decides on what was observed.
-  const templated = async (window: Window) => {
-    const { calls, ...found } = await operations(window)
+  const withLearned = async <Found extends { calls: Calls<OperationRow> }>({ calls, ...found }: Found) => {
     const templates = await storedTemplates(calls.calls.map(({ destination }) => destination.id))
     return { ...found, calls: { ...calls, calls: withTemplates(calls.calls, templates) } }
   }
-  return { read, observe, operations, templated }
+  return { read, observe, observed, operationsOf, withLearned }
 }
 
 /** The operations of a window with the users behind their requests. */

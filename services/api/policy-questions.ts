@@ -61,12 +61,19 @@ export interface Operations {
   calls: Calls<OperationRow>
 }
 
-type Observe = (asked: AskedWindow) => Promise<Operations>
+/** What policies are made of. */
+export interface Observations {
+  windowOf(asked: AskedWindow): Promise<Window>
+  /** What was observed. */
+  seen(asked: AskedWindow): Promise<Operations>
+  /** The same with paths as templates, from which policies are made. */
+  learned(seen: Operations): Promise<Operations>
+}
 
-/** @param seen what was observed; @param taught the same with paths as templates, from which policies are made */
-export function policyQuestions(seen: Observe, taught: Observe, lifecycle: Lifecycle, store: Store): PolicyUses {
+export function policyQuestions(observations: Observations, lifecycle: Lifecycle, store: Store): PolicyUses {
+  const { seen, windowOf } = observations
   return {
-    ...making(seen, taught, lifecycle),
+    ...making(observations, lifecycle),
     advice: async (target) => await advise(store, lifecycle, seen, targetById(target).id, Date.now()),
     replay: async (files, asked) => {
       const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
@@ -84,8 +91,8 @@ export function policyQuestions(seen: Observe, taught: Observe, lifecycle: Lifec
       return preflight(files, observedOperations(calls.calls), { inventory, window })
     },
     backtest: async ({ window: asked, ...options }) => {
-      const { window } = await seen(asked)
-      const observations = async (within: Window) => {
+      const window = await windowOf(asked)
+      const days = async (within: Window) => {
         const { inventory, calls } = await seen(within)
         return {
           seen: observedOperations(calls.calls),
@@ -93,59 +100,46 @@ export function policyQuestions(seen: Observe, taught: Observe, lifecycle: Lifec
           inventory,
         }
       }
-      return await backtest(observations, { ...options, declared: await lifecycle.declarations(), window })
+      return await backtest(days, { ...options, declared: await lifecycle.declarations(), window })
     },
   }
 }
 
 /** What policies are made, and how wide they are. */
 function making(
-  seen: Observe,
-  taught: Observe,
+  { seen, learned }: Observations,
   lifecycle: Lifecycle,
 ): Pick<PolicyUses, 'generate' | 'propose' | 'privilege'> {
-  const generated = async ({ target, window: asked, ...options }: GenerateRequest) => {
-    const [{ window, inventory, calls }, declared] = await Promise.all([taught(asked), lifecycle.declarations()])
-    const made = generate(observedOperations(calls.calls), inventory, targetById(target), {
-      ...options,
-      declared,
-      window,
-    })
-    return { ...made, inventory, window }
+  const material = async ({ target, window: asked, ...options }: GenerateRequest) => {
+    const [found, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
+    const { window, inventory, calls } = found
+    return {
+      observed: observedOperations(calls.calls),
+      taught: observedOperations((await learned(found)).calls.calls),
+      inventory,
+      target: targetById(target),
+      made: { ...options, declared, window },
+    }
   }
   return {
     generate: async (request) => {
-      const { files, report } = await generated(request)
-      return { files, report }
+      const { taught, inventory, target, made } = await material(request)
+      return generate(taught, inventory, target, made)
     },
     propose: async (request, by, callees) => {
-      const { files, report, inventory, window } = await generated(request)
-      const { calls } = await seen(window)
-      const operations = observedOperations(calls.calls)
-      const replayed = replay(files, operations, {
-        inventory,
-        assumed: readAssumed(files),
-        window,
-        rego: regoEngineFor(files),
-      })
-      const units = unitsOf(report.permissions, inventory, targetById(request.target), window)
+      const { observed, taught, inventory, target, made } = await material(request)
+      const { window } = made
+      const { files, report } = generate(taught, inventory, target, made)
+      const context = { inventory, assumed: readAssumed(files), window, rego: regoEngineFor(files) }
+      const replayed = replay(files, observed, context)
+      const units = unitsOf(report.permissions, inventory, target, window)
       const asked = callees ? units.filter(({ callee }) => callees.includes(callee)) : units
-      return await lifecycle.propose(candidatesOf(asked, operations, replayed), by)
+      return await lifecycle.propose(candidatesOf(asked, observed, replayed), by)
     },
-    privilege: async ({ target, window: asked, ...options }) => {
-      const [learned, declared] = await Promise.all([taught(asked), lifecycle.declarations()])
-      const { window, inventory } = learned
-      const observed = observedOperations((await seen(asked)).calls.calls)
-      const rego = target === 'opa-rego' ? regoEngine() : null
-      const made = { ...options, declared, window }
-      return leastPrivilege(
-        observed,
-        observedOperations(learned.calls.calls),
-        inventory,
-        targetById(target),
-        made,
-        rego,
-      )
+    privilege: async (request) => {
+      const { observed, taught, inventory, target, made } = await material(request)
+      const rego = target.id === 'opa-rego' ? regoEngine() : null
+      return leastPrivilege(observed, taught, inventory, target, made, rego)
     },
   }
 }
