@@ -9,25 +9,20 @@ import { createCommitter } from '../../services/collector/commit.ts'
 import { ingestRequest } from '../../services/collector/ingest.ts'
 import { operator } from '../../services/collector/origin.ts'
 import { findSource } from '../../services/collector/sources/index.ts'
-import { migrate } from '../../services/store/migrate.ts'
-import { openStore, query, run, type Store } from '../../services/store/store.ts'
+import { query, run, type Store } from '../../services/store/store.ts'
 import { accessLine } from '../support/telemetry.ts'
-import { startTestServer, type TestServer } from './start-server.ts'
+import { openOnServer, type TestServer } from './start-server.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'cinch-lease-'))
-const home = process.cwd()
+let opened: Awaited<ReturnType<typeof openOnServer>>
 let server: TestServer
 let store: Store
 beforeAll(async () => {
-  server = await startTestServer(join(dir, 'server'))
-  process.chdir(dir)
-  store = await openStore({ kind: 'http', url: server.url })
-  await migrate(store)
+  opened = await openOnServer(dir)
+  ;({ server, store } = opened)
 }, 120_000)
 afterAll(async () => {
-  await store?.close()
-  await server?.stop()
-  process.chdir(home)
+  await opened?.close()
   rmSync(dir, { recursive: true, force: true })
 })
 beforeEach(async () => {

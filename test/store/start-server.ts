@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { migrate } from '../../services/store/migrate.ts'
+import { openStore, type Store } from '../../services/store/store.ts'
 
 export interface TestServer {
   url: string
@@ -29,4 +31,19 @@ export async function startTestServer(dir: string, password = ''): Promise<TestS
       await ended
     },
   }
+}
+
+/** A migrated store on a fixture of its own below `dir`. Beside a server the spool is in the working directory: that is `dir` until `close`. */
+export async function openOnServer(dir: string): Promise<{ server: TestServer; store: Store; close(): Promise<void> }> {
+  const home = process.cwd()
+  const server = await startTestServer(join(dir, 'server'))
+  process.chdir(dir)
+  const store = await openStore({ kind: 'http', url: server.url })
+  await migrate(store)
+  const close = async () => {
+    await store.close()
+    await server.stop()
+    process.chdir(home)
+  }
+  return { server, store, close }
 }

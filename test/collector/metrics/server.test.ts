@@ -7,30 +7,23 @@ import { createCommitter } from '../../../services/collector/commit.ts'
 import { ingestRequest } from '../../../services/collector/ingest.ts'
 import { operator } from '../../../services/collector/origin.ts'
 import { findSource } from '../../../services/collector/sources/index.ts'
-import { migrate } from '../../../services/store/migrate.ts'
 import { countedByCallee, loggedByCallee, metricEdgeRows } from '../../../services/store/queries/metric-rollups.ts'
-import { openStore, query, type Store } from '../../../services/store/store.ts'
-import { startTestServer, type TestServer } from '../../store/start-server.ts'
+import { query, type Store } from '../../../services/store/store.ts'
+import { openOnServer } from '../../store/start-server.ts'
 import { sourceDir } from '../facts.ts'
 import { istioLabels, series } from './target.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'cinch-metrics-server-'))
-const home = process.cwd()
-let server: TestServer
+let opened: Awaited<ReturnType<typeof openOnServer>>
 let store: Store
 
 beforeAll(async () => {
-  server = await startTestServer(join(dir, 'server'))
-  // Beside a server the spool is in the working directory.
-  process.chdir(dir)
-  store = await openStore({ kind: 'http', url: server.url })
-  await migrate(store)
+  opened = await openOnServer(dir)
+  ;({ store } = opened)
 }, 60_000)
 
 afterAll(async () => {
-  await store?.close()
-  await server?.stop()
-  process.chdir(home)
+  await opened?.close()
   rmSync(dir, { recursive: true, force: true })
 })
 

@@ -1,8 +1,6 @@
-import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { parseAllDocuments, stringify } from 'yaml'
 import { generate } from '../../../policy-gen/generate.ts'
-import { replay } from '../../../policy-gen/replay/replay.ts'
 import { targetById } from '../../../policy-gen/targets/index.ts'
 import type { Inventory, Workload } from '../../../services/model/inventory.ts'
 import type { ObservedOperation } from '../../../services/model/operation.ts'
@@ -10,6 +8,7 @@ import { engineBinary } from '../../lab/engines/setup.ts'
 import { required } from '../../requirements.ts'
 import { randomOperations } from '../random.ts'
 import { inventoryOf, seeded, WINDOW } from '../support.ts'
+import { connections, decidedBy, pickFrom, podIn, replayed } from './connections.ts'
 
 const TIMEOUT_MS = 240_000
 const program = engineBinary('clusterpol')
@@ -55,46 +54,18 @@ function older({ metadata, spec: { tier, priority, subject, ingress = [], egress
 }
 
 function decided(documents: readonly Tier[], calls: readonly ObservedOperation[], inventory: Inventory): boolean[] {
-  const podOf = ({ namespace, workload }: ObservedOperation['destination'] | ObservedOperation['source']) => ({
-    namespace,
-    labels: inventory.workloads.find((one) => one.namespace === namespace && one.name === workload)?.labels ?? {},
-  })
+  const podOf = podIn(inventory)
   const of = (kind: string) => documents.filter((one) => one.kind === kind)
   const connections = calls.map(({ source, destination, workloadPort }) => ({
     ...{ from: podOf(source), to: podOf(destination), port: workloadPort },
   }))
-  const input = JSON.stringify({
+  return decidedBy(program, {
     policies: of('NetworkPolicy'),
     admin: of('AdminNetworkPolicy'),
     baseline: of('BaselineAdminNetworkPolicy'),
     connections,
   })
-  const done = spawnSync(program ?? '', { input, encoding: 'utf8', maxBuffer: 1 << 28 })
-  if (done.status !== 0) throw new Error(done.stderr)
-  return JSON.parse(done.stdout) as boolean[]
 }
-
-function replayed(content: string, calls: readonly ObservedOperation[], inventory: Inventory) {
-  const result = replay([{ path: 'a.yaml', content }], calls, { inventory, window: WINDOW })
-  const of = (list: typeof result.uncertain) => new Set(list.map(({ first_seen }) => first_seen))
-  const [denied, uncertain] = [of(result.newly_denied), of(result.uncertain)]
-  return calls.map(({ firstSeen }) => (uncertain.has(firstSeen) ? 'uncertain' : !denied.has(firstSeen)))
-}
-
-function connections(operations: readonly ObservedOperation[], random: () => number, count: number) {
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
-  return Array.from({ length: count }, (_, at) => {
-    const [one, other] = [pick(operations), pick(operations)]
-    const source = pick([one.source, other.source, { ...other.destination, evidence: 'verified' as const }])
-    const workloadPort = pick([one.workloadPort, one.workloadPort, 8080, 9090, 443])
-    return { ...one, source, workloadPort, requests: 1, denied: 0, firstSeen: `#${at}` }
-  })
-}
-
-const pickFrom =
-  (random: () => number) =>
-  <T>(items: readonly T[]): T =>
-    items[Math.floor(random() * items.length)] as T
 
 function randomSelectors(random: () => number) {
   const pick = pickFrom(random)

@@ -1,8 +1,6 @@
-import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { parseAllDocuments, stringify } from 'yaml'
 import { generate } from '../../../policy-gen/generate.ts'
-import { replay } from '../../../policy-gen/replay/replay.ts'
 import { targetById } from '../../../policy-gen/targets/index.ts'
 import type { Inventory, Workload } from '../../../services/model/inventory.ts'
 import type { ObservedOperation } from '../../../services/model/operation.ts'
@@ -12,6 +10,7 @@ import { required } from '../../requirements.ts'
 import { randomOperations } from '../random.ts'
 import { inventoryOf, operation, seeded, WINDOW } from '../support.ts'
 import { hostileText } from './attempts.ts'
+import { connections, decidedBy, pickFrom, podIn, replayed } from './connections.ts'
 
 const TIMEOUT_MS = 240_000
 const program = engineBinary('netpol')
@@ -19,37 +18,16 @@ const kubernetes = targetById('kubernetes')
 
 /** Cyclonus' decision on each connection. */
 function decided(policies: unknown[], calls: readonly ObservedOperation[], inventory: Inventory): boolean[] {
-  const podOf = ({ namespace, workload }: ObservedOperation['destination'] | ObservedOperation['source']) => ({
-    namespace,
-    namespaceLabels: { 'kubernetes.io/metadata.name': namespace },
-    labels: inventory.workloads.find((one) => one.namespace === namespace && one.name === workload)?.labels ?? {},
+  const podOf = podIn(inventory)
+  const named = (party: Parameters<typeof podOf>[0]) => ({
+    ...podOf(party),
+    namespaceLabels: { 'kubernetes.io/metadata.name': party.namespace },
   })
   const connections = calls.map(({ source, destination, workloadPort }) => ({
-    ...{ from: podOf(source), to: podOf(destination) },
+    ...{ from: named(source), to: named(destination) },
     ...{ port: workloadPort, portName: '', protocol: 'TCP' },
   }))
-  const input = JSON.stringify({ policies, connections })
-  const done = spawnSync(program ?? '', { input, encoding: 'utf8', maxBuffer: 1 << 28 })
-  if (done.status !== 0) throw new Error(done.stderr)
-  return JSON.parse(done.stdout) as boolean[]
-}
-
-function replayed(content: string, calls: readonly ObservedOperation[], inventory: Inventory) {
-  const result = replay([{ path: 'a.yaml', content }], calls, { inventory, window: WINDOW })
-  const of = (list: typeof result.uncertain) => new Set(list.map(({ first_seen }) => first_seen))
-  const [denied, uncertain] = [of(result.newly_denied), of(result.uncertain)]
-  return calls.map(({ firstSeen }) => (uncertain.has(firstSeen) ? 'uncertain' : !denied.has(firstSeen)))
-}
-
-/** Connections among all pods, about half to where somebody was seen to connect. */
-function connections(operations: readonly ObservedOperation[], random: () => number, count: number) {
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
-  return Array.from({ length: count }, (_, at) => {
-    const [one, other] = [pick(operations), pick(operations)]
-    const source = pick([one.source, other.source, { ...other.destination, evidence: 'verified' as const }])
-    const workloadPort = pick([one.workloadPort, one.workloadPort, 8080, 9090, 443])
-    return { ...one, source, workloadPort, requests: 1, denied: 0, firstSeen: `#${at}` }
-  })
+  return decidedBy(program, { policies, connections })
 }
 
 const EXPRESSIONS = [
@@ -70,7 +48,7 @@ interface RandomPolicy {
 
 /** A NetworkPolicy as people write them, of every kind that replay can decide. */
 function randomPolicy(random: () => number, at: number): RandomPolicy {
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
+  const pick = pickFrom(random)
   const some = <T>(make: () => T): T[] => Array.from({ length: pick([0, 1, 1, 2]) }, make)
   const pods = () =>
     pick([
