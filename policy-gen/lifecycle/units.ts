@@ -18,7 +18,7 @@ export interface Unit extends DraftContent {
 const part = (text: string) => encodeURIComponent(text.toWellFormed()).replaceAll('*', '%2A')
 
 /** `cluster/namespace/workload`, without a cluster where none is known. */
-export function unitName(cluster: string, namespace: string, workload: string): string {
+function unitName(cluster: string, namespace: string, workload: string): string {
   return [...(cluster === '' ? [] : [cluster]), namespace]
     .map(part)
     .concat(workload === ALL ? ALL : part(workload))

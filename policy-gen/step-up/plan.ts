@@ -18,7 +18,7 @@ import { namingRule } from '../naming.ts'
 import { type Entry, entriesOf, nameOf } from './entries.ts'
 
 /** What all operations of a workload ask for, by the sensitivity that its objects state (`Workload.sensitivity`); other words ask for nothing. */
-export const ACR_OF_SENSITIVITY: Readonly<Record<string, Acr>> = {
+const ACR_OF_SENSITIVITY: Readonly<Record<string, Acr>> = {
   high: 'phr',
   confidential: 'phr',
   critical: 'phrh',

@@ -4,7 +4,7 @@ import type { Names } from './calls.ts'
 import { addTold } from './graph.ts'
 
 /** Edges around a node that are looked up by their ids; of more, it is quicker to ask for all. */
-export const AROUND_EDGES_MAX = 6_000
+const AROUND_EDGES_MAX = 6_000
 
 /** Which edges end where, in any window. */
 export interface Atlas {

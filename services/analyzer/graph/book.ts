@@ -20,7 +20,7 @@ const AGE_MS = 500
 /** New edges that are read by their ids; of more, all are read anew. */
 const NEW_EDGES_MAX = 5_000
 /** Edges that are kept in memory, some 1 KB each, and no more than one read gives. */
-export const BOOK_EDGES_MAX = 1_000_000
+const BOOK_EDGES_MAX = 1_000_000
 
 /** All edges that are stored, named. */
 export interface Book {

@@ -1,7 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { type Params, queryColumns } from '../store.ts'
 import { JOINED_EDGE, joinedCalls, STANDS, takenOperations } from './joined.ts'
-import { bounds, type Window } from './rollups.ts'
+import { bounds, iso, type Window } from './rollups.ts'
 
 /** An operation of an edge in two windows, without its text. */
 export interface OperationPresence {
@@ -170,7 +170,6 @@ export async function operationHours(
 /** When edges were first and last seen in all that is stored. */
 export async function everSeen(client: ClickHouseClient, edges: string[]) {
   const some = 'edge IN (SELECT toFixedString(unhex(arrayJoin({edges:Array(String)})), 16))'
-  const iso = (time: string) => `formatDateTime(${time}, '%FT%T.%fZ')`
   return await queryColumns<{ edge: string; first_seen: string; last_seen: string }>(
     client,
     `SELECT lower(hex(edge)) AS edge, ${iso('min(seen.first_seen)')} AS first_seen, ${iso('max(seen.last_seen)')} AS last_seen FROM (

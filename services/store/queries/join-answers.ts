@@ -3,7 +3,7 @@ import type { Evidence } from '../../model/evidence.ts'
 import type { Reason } from '../../model/graph.ts'
 import { query } from '../store.ts'
 import { JOINED_EDGE, STANDS } from './joined.ts'
-import type { Window } from './rollups.ts'
+import { iso, type Window } from './rollups.ts'
 
 /*
  * What the caller join says of lines that it named nobody for, or named against somebody's word.
@@ -70,7 +70,7 @@ export async function disagreementRows(
   return await query(
     client,
     `SELECT callee, kind, caller, evidence, said, sum(requests_of) AS requests, sum(denied_of) AS denied,
-       formatDateTime(min(first_of), '%FT%T.%fZ') AS first_seen, formatDateTime(max(last_of), '%FT%T.%fZ') AS last_seen, count() OVER () AS total
+       ${iso('min(first_of)')} AS first_seen, ${iso('max(last_of)')} AS last_seen, count() OVER () AS total
      FROM (
        SELECT
          multiIf(j.gateway_workload != '', concat(j.gateway_namespace, '/', j.gateway_workload), j.gateway_service != '', j.gateway_service,

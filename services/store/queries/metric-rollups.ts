@@ -1,6 +1,6 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { query } from '../store.ts'
-import type { EdgeRow, Window } from './rollups.ts'
+import { type EdgeRow, iso, type Window } from './rollups.ts'
 
 const WITHIN = "hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}"
 const PROXY = "if(instance = '', toString(target), instance)"
@@ -37,7 +37,7 @@ export async function metricEdgeRows(client: ClickHouseClient, window: Window): 
     `SELECT ${DESTINATION}, '::' AS destination_address, ${SOURCE}, '::' AS source_address, reporter, '' AS unpaired,
        0 AS service_port, 0 AS workload_port, protocol, mtls,
        sumIf(m.requests, NOT ${REFUSED}) AS requests, sumIf(m.requests, ${REFUSED}) AS denied,
-       formatDateTime(min(m.first_seen), '%FT%T.%fZ') AS first_seen, formatDateTime(max(m.last_seen), '%FT%T.%fZ') AS last_seen
+       ${iso('min(m.first_seen)')} AS first_seen, ${iso('max(m.last_seen)')} AS last_seen
      FROM (${ONCE}) AS m
      WHERE measure IN ('requests', 'connections') OR metric = 'inbound_http_authz_deny_total'
      GROUP BY ${DESTINATION}, ${SOURCE}, reporter, protocol, mtls`,

@@ -1,7 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { query } from '../store.ts'
 import { JOINED_EDGE, STANDS } from './joined.ts'
-import { SPAN_EDGE } from './rollups.ts'
+import { iso, SPAN_EDGE } from './rollups.ts'
 
 /** One path and method of a callee over all edges that lead to it. */
 export interface CalleePath {
@@ -30,7 +30,7 @@ export async function calleePaths(
   const paths = await query<CalleePath>(
     client,
     `SELECT method, shape, groupBitOr(flags) AS path_flags, sum(n) AS requests, arrayDistinct(groupArrayIf(lower(hex(edge)), n > 0)) AS edges,
-       formatDateTime(min(first), '%FT%T.%fZ') AS first_seen
+       ${iso('min(first)')} AS first_seen
      FROM (${PATHS}) GROUP BY method, shape ORDER BY requests DESC, cityHash64(method, shape), shape LIMIT {max:UInt32}`,
     bound,
     'jobs',

@@ -117,7 +117,8 @@ const SIGNED = 'toInt64(requests) AS requests, toInt64(denied) AS denied, first_
 const SUMMED = `requests, denied, ${iso('first_seen')} AS first_seen, ${iso('last_seen')} AS last_seen`
 const SPAN_SUMS = `sum(c.requests) AS requests, 0 AS denied, ${iso('min(c.first_seen)')} AS first_seen, ${iso('max(c.last_seen)')} AS last_seen`
 
-function iso(time: string): string {
+/** SQL that writes a time as ISO 8601, UTC, with its microseconds. */
+export function iso(time: string): string {
   return `formatDateTime(${time}, '%FT%T.%fZ')`
 }
 
