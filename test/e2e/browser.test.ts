@@ -149,6 +149,24 @@ describe.skipIf(withoutBrowser())('the page', { timeout: 60_000 }, () => {
     await close()
   })
 
+  test('leads from a requirement that is not met to the planted workloads that share an identity', async () => {
+    const { page, problems, close } = await open('?view=requirements')
+    const notMet = page.getByRole('group', { name: 'Show only' }).getByRole('button', { name: /^Not met/ })
+    await notMet.click()
+    const list = page.getByRole('region', { name: 'List of requirements' })
+    await list.getByRole('button', { name: /SM-DR11/ }).focus()
+    await page.keyboard.press('Enter')
+    const detail = page.getByRole('region', { name: 'Requirement', exact: true })
+    await detail.getByText('data/analytics, data/feature-store').waitFor()
+    expect(new URL(page.url()).searchParams.get('requirement')).toBe('SM-DR11')
+    // Everything that the list shows is what was asked for, and the count beside the filter is theirs.
+    const shown = await list.getByRole('listitem').allTextContents()
+    expect(shown.every((text) => text.includes('Not met'))).toBe(true)
+    expect(await notMet.textContent()).toBe(`Not met ${shown.length}`)
+    expect(problems).toEqual([])
+    await close()
+  })
+
   test.each(['light', 'dark'] as const)('has no accessibility finding, %s', async (colorScheme) => {
     const { page, close } = await open('', { colorScheme })
     await rows(page).first().getByRole('button').click()
@@ -157,6 +175,9 @@ describe.skipIf(withoutBrowser())('the page', { timeout: 60_000 }, () => {
     await page.getByRole('button', { name: 'Policies' }).click()
     await page.getByRole('button', { name: 'Generate and replay' }).click()
     await page.getByRole('region', { name: 'Replay' }).waitFor({ timeout: 30_000 })
+    expect(await accessibilityFindings(page)).toEqual([])
+    await page.getByRole('button', { name: 'Requirements' }).click()
+    await page.getByRole('region', { name: 'List of requirements' }).waitFor()
     expect(await accessibilityFindings(page)).toEqual([])
     await close()
   })

@@ -1,4 +1,5 @@
 import type {
+  Assessment,
   GraphAnswer,
   Operation,
   PolicyAnswer,
@@ -97,6 +98,8 @@ export function createApi(send: Send) {
     sources: (signal: AbortSignal) => send('/api/v1/sources', { signal }) as Promise<{ sources: Source[] }>,
     operations: (edge: { source: string; destination: string }, window: Window, signal: AbortSignal) =>
       send(`/api/v1/operations${query({ ...edge, ...window })}`, { signal }) as Promise<{ operations: Operation[] }>,
+    checks: (window: Window, signal: AbortSignal) =>
+      send(`/api/v1/checks${query({ ...window })}`, { signal }) as Promise<Assessment>,
     policies: (request: PolicyRequest, signal: AbortSignal) =>
       post('/api/v1/policies', request, signal) as Promise<PolicyAnswer>,
     replay: (files: PolicyFile[], window: Partial<Window>, signal: AbortSignal) =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ApiError, createApi, createSend, query, toApiError } from './api.ts'
-import { type Place, readPlace, writePlace } from './place.ts'
+import { type Place, readPlace, VIEWS, writePlace } from './place.ts'
 
 const times = fc.oneof(
   fc.constant(''),
@@ -13,9 +13,10 @@ test('a place is read back from its address as it was', () => {
   const places: fc.Arbitrary<Place> = fc.record({
     since: times,
     until: times,
-    view: fc.constantFrom('graph' as const, 'policies' as const),
+    view: fc.constantFrom(...VIEWS),
     expand: fc.array(names.filter((name) => !name.includes(','))),
     edge: fc.option(fc.record({ source: names, destination: names }), { nil: undefined }),
+    requirement: fc.string(),
   })
   fc.assert(
     fc.property(places, (place) => {
@@ -31,6 +32,7 @@ test('an address that says nonsense opens the whole graph', () => {
     view: 'graph',
     expand: [],
     edge: undefined,
+    requirement: '',
   })
 })
 

@@ -1,4 +1,4 @@
-export const VIEWS = ['graph', 'policies'] as const
+export const VIEWS = ['graph', 'policies', 'requirements'] as const
 export type View = (typeof VIEWS)[number]
 
 export interface Pair {
@@ -12,6 +12,8 @@ export interface Place {
   view: View
   expand: string[]
   edge: Pair | undefined
+  /** Id of the requirement that is read; empty for the first that is worth it. */
+  requirement: string
 }
 
 /** Reads a place from the address. A time that is none is ignored: an old bookmark opens the whole history instead of an error. */
@@ -21,7 +23,14 @@ export function readPlace(search: string): Place {
   const time = (key: string) => (Number.isNaN(Date.parse(text(key))) ? '' : new Date(text(key)).toISOString())
   const view = VIEWS.find((each) => each === text('view')) ?? 'graph'
   const edge = text('from') !== '' && text('to') !== '' ? { source: text('from'), destination: text('to') } : undefined
-  return { since: time('since'), until: time('until'), view, expand: text('expand').split(',').filter(Boolean), edge }
+  return {
+    since: time('since'),
+    until: time('until'),
+    view,
+    expand: text('expand').split(',').filter(Boolean),
+    edge,
+    requirement: text('requirement'),
+  }
 }
 
 /** The query of an address that `readPlace` reads back to the same place. */
@@ -34,6 +43,7 @@ export function writePlace(place: Place): string {
   set('expand', place.expand.join(','))
   set('from', place.edge?.source ?? '')
   set('to', place.edge?.destination ?? '')
+  set('requirement', place.requirement)
   const text = parameters.toString()
   return text === '' ? '' : `?${text}`
 }

@@ -1,3 +1,4 @@
+import type { Assessment } from '../../../services/model/check.ts'
 import type { Evidence } from '../../../services/model/evidence.ts'
 import type { Graph, Grouping } from '../../../services/model/graph.ts'
 import type { Granularity, Permission } from '../../../services/model/permission.ts'
@@ -88,4 +89,4 @@ export interface Window {
   until: string
 }
 
-export type { Evidence, Granularity, ReplayResult }
+export type { Assessment, Evidence, Granularity, ReplayResult }
