@@ -82,7 +82,7 @@ function rowOf(cells: Cells, chain: Chain, minute: number): ChainRow {
     chains: 1,
     asynchronous: hops.some((hop) => asynchrony(hop) !== '') ? 1 : 0,
     hops: hops.length,
-    fan_out: fanOut(hops),
+    fan_out: fanOut(chain),
     first_seen: chain.at,
     last_seen: chain.at,
     samples: [chain.trace],

@@ -63,8 +63,9 @@ export function asynchrony(hop: Hop): '' | 'message' | 'after' | 'outlives' {
   return hop.until > parent.until + SLACK_US ? 'outlives' : ''
 }
 
-/** The most calls that one hop makes. */
-export const fanOut = (hops: readonly Hop[]) => hops.reduce((most, { children }) => Math.max(most, children.length), 0)
+/** The most calls that one hop, or the job that begins the chain, makes. */
+export const fanOut = ({ root, hops }: Pick<Chain, 'root' | 'hops'>) =>
+  hops.reduce((most, { children }) => Math.max(most, children.length), root?.children.length ?? 0)
 
 /**
  * The hop that tells what was asked for: the root or, where the root only knows a route such as `/*` and makes one call, what it

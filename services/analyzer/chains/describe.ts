@@ -41,7 +41,7 @@ export function describeTrace(trace: Trace, expectations: readonly Expectation[]
     complete: breaks.length === 0,
     calls: chain.hops.length,
     asynchronous: chain.hops.filter((hop) => asynchrony(hop) !== '').length,
-    fan_out: fanOut(chain.hops),
+    fan_out: fanOut(chain),
     shape: isWhole && chain.root ? shapeOf(chain.root).id : '',
     cut: chain.cut,
     breaks: breaks.map(placeOf),
@@ -72,5 +72,7 @@ function treeOf(chain: Chain, told: readonly FoundGap[]): ChainHop[] {
     gaps: [...new Set((gaps.get(hop) ?? []).map(({ kind }) => kind))],
     calls: hop.children.toSorted((a, b) => a.at - b.at).map(draw),
   })
-  return chain.hops.filter((hop) => !hop.parent).map(draw)
+  const { root, hops } = chain
+  const tops = hops.filter((hop) => !hop.parent)
+  return (root?.isOrigin ? [root, ...tops] : tops).map(draw)
 }

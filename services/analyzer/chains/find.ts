@@ -1,32 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { keptShapes, writeChains, writeShapes } from '../../store/queries/chain-counts.ts'
 import {
+  type DirtyTraceMinute,
   dirtyTraceMinutes,
   markChained,
   minutesOfTraces,
-  recordsIn,
+  recordsByMinute,
   tracesBeginningIn,
 } from '../../store/queries/chains.ts'
-import type { MinuteRange } from '../../store/queries/spans.ts'
 import type { Store } from '../../store/store.ts'
 import { HURRIED, type Pace } from '../pace.ts'
-import { ranges } from '../ranges.ts'
+import { batches, MINUTE_MS, type MinuteBatch } from './batch.ts'
 import { type Cells, chainRows, countChain, emptyCells, expectationRows, shapesByUse } from './cells.ts'
 import { chainOf } from './chain.ts'
 
-/** Changed minutes that one round takes up, and minutes whose chains are counted together: bounds of memory and of a job's time. */
-export const MINUTES_MAX = 60
-const RANGE_MINUTES_MAX = 10
-const MINUTE_MS = 60_000
+/** Changed minutes, and their spans and lines, that one round takes up: bounds of its memory and of its lists. */
+export const MINUTES_MAX = 1_440
+const ROUND_RECORDS_MAX = 200_000
 /**
  * Shapes that are kept. Whoever sends spans can make each request's a new one; a mesh has some for each operation that users ask for.
  * Beyond, chains of new shapes are counted without theirs.
  */
 export const SHAPES_KEPT_MAX = 50_000
-/** Spans and lines that are read into memory at once; a range that has more is read in parts. A part holds up others for 0.2 s. */
+/** Spans and lines that are read into memory at once; a minute that has more is read in parts. A part holds up others for 0.2 s. */
 export const RECORDS_MAX = 20_000
 /**
- * Spans and lines that are looked at for each minute of a range. Where there are more, one trace of so many is looked at, chosen by
+ * Spans and lines that are looked at in a minute. Where there are more, one trace of so many is looked at, chosen by
  * the hash of its id, and counts for all of them: a chain costs up to 0.1 ms, and a busy mesh has thousands a second.
  */
 export const MINUTE_RECORDS_MAX = 60_000
@@ -48,45 +47,59 @@ export async function findChains(
   let version = nowMs * 1000
   for (;;) {
     const until = settledMs > 0 ? nowMs - settledMs - MINUTE_MS : Number.MAX_SAFE_INTEGER
-    const dirty = await dirtyTraceMinutes(store.jobs, Math.min(until, 4_000_000_000_000), MINUTES_MAX)
-    const changed = dirty.map(({ minute }) => minute)
-    const minutes = [...new Set([...changed, ...(await minutesOfTraces(store.jobs, changed))])].sort((a, b) => a - b)
-    for (const range of ranges(minutes, MINUTE_MS, RANGE_MINUTES_MAX * MINUTE_MS)) {
-      await countRange(store, range, version, pauseMs, shapesMax)
+    const changed = await dirtyTraceMinutes(store.jobs, Math.min(until, 4_000_000_000_000), MINUTES_MAX)
+    const dirty = roundOf(changed)
+    const own = dirty.map(({ minute }) => minute)
+    const minutes = new Set([...own, ...(await minutesOfTraces(store.jobs, own))])
+    for (const batch of batches(minutes, await recordsByMinute(store.jobs, minutes), RECORDS_MAX)) {
+      await countBatch(store, batch, version, pauseMs, shapesMax)
       version += 2
     }
     await markChained(store.jobs, dirty)
-    counted += minutes.length
-    if (dirty.length < MINUTES_MAX) return counted
+    counted += minutes.size
+    if (dirty.length === changed.length && changed.length < MINUTES_MAX) return counted
   }
 }
 
-async function countRange(
+/** The oldest of the changed minutes that one round can take up, one at least. */
+function roundOf(changed: DirtyTraceMinute[]): DirtyTraceMinute[] {
+  let held = 0
+  const beyond = changed.findIndex(({ records }) => {
+    held += records
+    return held > ROUND_RECORDS_MAX
+  })
+  return beyond === -1 ? changed : changed.slice(0, Math.max(1, beyond))
+}
+
+async function countBatch(
   store: Store,
-  range: MinuteRange,
+  batch: MinuteBatch,
   version: number,
   pauseMs: number,
   shapesMax: number,
 ): Promise<void> {
   const cells = emptyCells()
-  const { looked, weight } = shareOf(await recordsIn(store.jobs, range), (range.until - range.since) / MINUTE_MS)
+  const { looked, weight } = shareOf(batch.records)
   for (let part = 0; part < looked; part++) {
-    for (const trace of await tracesBeginningIn(store.jobs, range, part, looked * weight))
+    for (const trace of await tracesBeginningIn(store.jobs, batch, part, looked * weight))
       countChain(cells, chainOf(trace))
     if (pauseMs > 0) await sleep(pauseMs)
   }
-  await writeCells(store, range, cells, weight, version, shapesMax)
+  await writeCells(store, batch, cells, weight, version, shapesMax)
 }
 
-/** How many parts of `looked * weight` are looked at, and how many chains each chain in them stands for. */
-export function shareOf(records: number, minutes: number): { looked: number; weight: number } {
-  const weight = Math.max(1, Math.ceil(records / (minutes * MINUTE_RECORDS_MAX)))
+/**
+ * How many parts of `looked * weight` are looked at, and how many chains each chain in them stands for.
+ * @param records of one minute, or of several that have at most `RECORDS_MAX` together
+ */
+export function shareOf(records: number): { looked: number; weight: number } {
+  const weight = Math.max(1, Math.ceil(records / MINUTE_RECORDS_MAX))
   return { looked: Math.max(1, Math.ceil(records / weight / RECORDS_MAX)), weight }
 }
 
 async function writeCells(
   store: Store,
-  range: MinuteRange,
+  range: MinuteBatch,
   cells: Cells,
   weight: number,
   version: number,

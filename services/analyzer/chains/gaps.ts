@@ -1,5 +1,5 @@
 import type { Expectation, Gap, GapKind } from '../../model/chain.ts'
-import { type Hop, isStart } from './hop.ts'
+import { type Hop, isOfLines, isStart } from './hop.ts'
 
 /** A gap with the hop that it is at and, where spans name it, the key of what is missing (or, of a missing server, the client's). */
 export interface FoundGap extends Gap {
@@ -25,7 +25,8 @@ function observationsOf(hop: Hop, isRoot: boolean): Observation[] {
   // As the callee itself tells it: what its caller's span adds is not there when that is missing.
   const operation = operationOf(server ?? hop)
   const callKey = via?.key ?? (hop.lineKey || hop.missing)
-  if (hop.missing !== '' || !(isRoot || isStart(hop))) {
+  const isFromOutside = isOfLines(hop) && hop.isEntered && !hop.parent
+  if (hop.missing !== '' || !(isRoot || isStart(hop) || isFromOutside)) {
     const isMet = hop.missing === '' && hop.parent !== undefined
     see(
       'parent_missing',
@@ -36,6 +37,8 @@ function observationsOf(hop: Hop, isRoot: boolean): Observation[] {
   }
   // What inner spans without their entry are held against: whether the service has entries at all.
   if (server && hop.missing === '') see('parent_missing', { callee }, true)
+  if (isOfLines(hop) && isToldOf(hop))
+    see('restarted', { callee, operation }, !isRoot && !hop.parent?.isOrigin, hop.lineKey)
   if (server?.kind === 'server' && hop.missing === '') see('restarted', { callee, operation }, !isStart(hop))
   // Said also where inner spans of a callee were taken for this call's: that they are is a guess, that no server's span is there is not.
   if (via?.kind === 'client' && (server || callee === '' || hop.missing !== ''))
@@ -50,6 +53,9 @@ function observationsOf(hop: Hop, isRoot: boolean): Observation[] {
     see('user_lost', { caller: hop.parent.callee, callee }, hop.userSubject !== '')
   return found
 }
+
+/** Whether what begins a chain says anything: a gateway's requests come from outside, and a job's first call says it for the others. */
+const isToldOf = (hop: Hop) => !hop.isEntered && (!hop.parent?.isOrigin || hop === hop.parent.children[0])
 
 export interface Findings {
   gaps: FoundGap[]

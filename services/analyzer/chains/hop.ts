@@ -13,6 +13,9 @@ export interface Hop {
   /** Names that lines give: `namespace/workload`, '' where not told. */
   callee: string
   caller: string
+  /** What certificates say that the two are; '' where no line tells. */
+  calleePrincipal: string
+  callerPrincipal: string
   method: string
   path: string
   pathRank: number
@@ -23,12 +26,16 @@ export interface Hop {
   /** Lines of the two proxies. */
   calleeLog: boolean
   callerLog: boolean
+  /** A gateway took it from a caller without a certificate: from outside. */
+  isEntered: boolean
   /** The caller's line is one for all attempts, and another attempt's hop has it. */
   sharesCallerLog: boolean
   /** The end user that a proxy verified, and whether a line that could name one is there. */
   userIssuer: string
   userSubject: string
   userTold: boolean
+  /** No call: a caller whose calls nothing called for, as of a job. */
+  isOrigin: boolean
   parent?: Hop | undefined
   children: Hop[]
 }
@@ -43,6 +50,9 @@ export const isLine = ({ kind }: TraceRecord) => kind === 'source' || kind === '
 /** A span that says that nothing is above it. */
 export const isStart = ({ server }: Hop) => server?.parent === ''
 
+/** Of which no span tells anything. */
+export const isOfLines = ({ server, via, missing }: Hop) => !server && !via && missing === ''
+
 /** A hop that begins with one record; what it lacks is filled in by the others. */
 export function hopOf(record: TraceRecord): Hop {
   return {
@@ -50,6 +60,8 @@ export function hopOf(record: TraceRecord): Hop {
     lineKey: '',
     callee: '',
     caller: '',
+    calleePrincipal: '',
+    callerPrincipal: '',
     method: record.method,
     path: record.path,
     pathRank: record.pathRank,
@@ -58,10 +70,12 @@ export function hopOf(record: TraceRecord): Hop {
     message: isMessage(record),
     calleeLog: false,
     callerLog: false,
+    isEntered: false,
     sharesCallerLog: false,
     userIssuer: '',
     userSubject: '',
     userTold: false,
+    isOrigin: false,
     children: [],
   }
 }

@@ -1,5 +1,5 @@
 import type { TraceRecord } from '../../store/queries/chains.ts'
-import { adopt, type Hop, hopOf, learnOperation } from './hop.ts'
+import { adopt, encloses, type Hop, hopOf, learnOperation } from './hop.ts'
 import type { SpanHops } from './spans.ts'
 
 /**
@@ -7,8 +7,9 @@ import type { SpanHops } from './spans.ts'
  *
  * A line carries the context of the request's header: the caller's span, or the proxy's own where it traces itself. So a hop is
  * looked for by the key of its caller's span, of its callee's, or of the one that is missing. Where applications pass a context
- * on without spans of their own, several hops have one key; then the callee's name and the operation tell them apart. All of it
- * is claimed by applications: it tells what belongs to a chain, never who called.
+ * on without spans of their own, several hops have one key; then the callee's name and the operation tell them apart. Proxies that
+ * trace themselves and send no spans put a key of their own into each line; then the two lines of a call are known by what they
+ * say alike. All of it is claimed by applications: it tells what belongs to a chain, never who called.
  */
 export function addLines(found: SpanHops, lines: readonly TraceRecord[]): void {
   const byKey = new Map<string, Hop[]>()
@@ -21,7 +22,7 @@ export function addLines(found: SpanHops, lines: readonly TraceRecord[]): void {
   for (const hop of found.hops) for (const key of [hop.via?.key, hop.server?.key, hop.missing]) index(key, hop)
   for (const line of lines) {
     const told = byKey.get(line.key) ?? []
-    const hop = bestOf(told, line) ?? added(found, line)
+    const hop = bestOf(told, line) ?? otherSide(found.hops, line) ?? added(found, line)
     index(line.key, hop)
     tell(hop, line)
     // A caller's proxy writes one line for all attempts, each of which the callee's sees: they hang on the same span.
@@ -58,6 +59,26 @@ function fitOf(hop: Hop, line: TraceRecord): number {
   return hop.path !== '' && hop.path === line.path ? 1 : 0
 }
 
+/**
+ * The hop of which only the other proxy's line is there: the same callee and operation, the callee's line within the caller's. Of
+ * several such, as of equal calls side by side, the one that began next to it.
+ */
+function otherSide(hops: readonly Hop[], line: TraceRecord): Hop | undefined {
+  let best: Hop | undefined
+  for (const hop of hops)
+    if (isOtherSide(hop, line) && (!best || distance(hop, line) < distance(best, line))) best = hop
+  return best
+}
+
+function isOtherSide(hop: Hop, line: TraceRecord): boolean {
+  if (hop.lineKey === '' || hop.via || hop.server || hasSide(hop, line) || hop.callee === '') return false
+  if (hop.callee !== line.place || hop.method !== line.method) return false
+  // What passes a request on may take the beginning of its path away.
+  if (!hop.path.endsWith(line.path) && !line.path.endsWith(hop.path)) return false
+  const told = { at: line.at, until: line.at + line.durationUs }
+  return line.kind === 'destination' ? encloses(hop, told) : encloses(told, hop)
+}
+
 function added(found: SpanHops, line: TraceRecord): Hop {
   const hop: Hop = { ...hopOf(line), callee: line.place, caller: line.caller, lineKey: line.key }
   const above = found.owners.get(line.key)
@@ -72,8 +93,11 @@ function added(found: SpanHops, line: TraceRecord): Hop {
 function tell(hop: Hop, line: TraceRecord): void {
   if (line.kind === 'destination') hop.calleeLog = true
   else hop.callerLog = true
+  if (line.kind === 'gateway' && line.caller === '') hop.isEntered = true
   if (hop.callee === '') hop.callee = line.place
   if (hop.caller === '') hop.caller = line.caller
+  hop.calleePrincipal ||= line.calleePrincipal
+  hop.callerPrincipal ||= line.callerPrincipal
   learnOperation(hop, line)
   // A sidecar on the caller's side sees no verified token; the callee's and the gateway's do.
   if (line.kind === 'source') return

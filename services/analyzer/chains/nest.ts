@@ -1,4 +1,4 @@
-import { adopt, encloses, type Hop, isStart } from './hop.ts'
+import { adopt, encloses, type Hop, isOfLines, isStart } from './hop.ts'
 
 /**
  * Hangs hops that have nobody above them where they belong, as well as names and times tell, and gives the chain's root. Only the
@@ -13,8 +13,37 @@ export function nest(hops: Hop[]): Hop | undefined {
     const above = callerOf(hop, hops) ?? (hop.caller === '' ? innermost(hop, hops) : undefined)
     if (above) adopt(above, hop)
   }
-  return root
+  return root && (originOf(root, hops) ?? root)
 }
+
+/**
+ * A job begins its chain itself, and so does a page whose requests go through one gateway: of its calls none is the root of the
+ * others. They hang on their caller, which is no call and not among the hops. Told by lines only: spans name what is above.
+ */
+function originOf(root: Hop, hops: readonly Hop[]): Hop | undefined {
+  const calls = hops
+    .filter((hop) => !hop.parent && isOfLines(hop) && isSameCaller(hop, root))
+    .sort((a, b) => a.at - b.at)
+  if (calls.length < 2 || !calls.includes(root)) return undefined
+  const { caller, callerPrincipal } = root
+  const isCalled = (hop: Hop) =>
+    callerPrincipal === '' ? hop.callee === caller : hop.calleePrincipal === callerPrincipal || hop.callee === caller
+  if (hops.some(isCalled)) return undefined
+  const origin: Hop = { ...root, ...NO_CALL, callee: caller, calleePrincipal: callerPrincipal, children: [] }
+  for (const call of calls) {
+    origin.until = Math.max(origin.until, call.until)
+    adopt(origin, call)
+  }
+  return origin
+}
+
+const NO_CALL = {
+  ...{ isOrigin: true, lineKey: '', caller: '', callerPrincipal: '', method: '', path: '', pathRank: 0 },
+  ...{ calleeLog: false, callerLog: false, isEntered: false, userIssuer: '', userSubject: '', userTold: false },
+}
+
+const isSameCaller = (a: Hop, b: Hop) =>
+  a.callerPrincipal === b.callerPrincipal && (a.callerPrincipal !== '' || (a.caller !== '' && a.caller === b.caller))
 
 /**
  * Inner spans whose entry is missing: they are of a hop whose callee's span is missing too, or else of one that lacks an inner
@@ -44,8 +73,22 @@ function mergeFragments(hops: Hop[]): void {
   }
 }
 
-/** The innermost hop of the caller that was going on then. */
+/** The innermost hop of the caller that was going on then: by its certificate or, where lines tell of none, by its name. */
 function callerOf(hop: Hop, hops: readonly Hop[]): Hop | undefined {
+  const { callerPrincipal } = hop
+  if (callerPrincipal !== '') {
+    const above = innermost(
+      hop,
+      hops.filter((other) => other.calleePrincipal === callerPrincipal),
+    )
+    if (above) return above
+    // Where the callee logged nothing only the caller's line is there, which tells no certificate of it.
+    const untold = hops.filter(
+      (other) => other.calleePrincipal === '' && namespaceOf(other) === namespaceIn(callerPrincipal),
+    )
+    const only = innermost(hop, untold)
+    if (only) return only
+  }
   // Inner spans whose entry is missing are a part of their own service's hop.
   const name = hop.caller === '' && !hop.server && hop.missing !== '' ? hop.callee : hop.caller
   return name === ''
@@ -55,6 +98,9 @@ function callerOf(hop: Hop, hops: readonly Hop[]): Hop | undefined {
         hops.filter((other) => other.callee === name),
       )
 }
+
+const namespaceOf = ({ callee }: Hop) => callee.split('/')[0] ?? ''
+const namespaceIn = (principal: string) => /\/ns\/([^/]+)\/sa\//.exec(principal)?.[1]
 
 function innermost(hop: Hop, hops: readonly Hop[]): Hop | undefined {
   let found: Hop | undefined

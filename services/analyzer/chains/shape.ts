@@ -21,7 +21,7 @@ export const SHAPE_TEXT_MAX = 65_536
 export function shapeOf(root: Hop): Shape {
   let calls = 0
   const build = (hop: Hop, depth: number): { id: string; call: ShapeCall } => {
-    calls++
+    if (!hop.isOrigin) calls++
     const groups = new Map<string, { call: ShapeCall; times: number }>()
     for (const child of hop.children) {
       const built = build(child, depth + 1)

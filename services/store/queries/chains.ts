@@ -29,6 +29,9 @@ export interface TraceRecord {
   service: string
   /** The line's caller. */
   caller: string
+  /** SPIFFE IDs that certificates told a line's proxy: of the callee and of the caller; a gateway's own where the caller is outside. */
+  calleePrincipal: string
+  callerPrincipal: string
   method: string
   path: string
   /** How well the path is known: 3 the path itself, 2 a route, 1 the span's name, 0 not at all. */
@@ -125,15 +128,22 @@ export async function minutesOfTraces(client: ClickHouseClient, minutes: number[
   return rows.map(({ minute }) => minute)
 }
 
-/** How many spans and lines of traces a range has: tells into how many parts its traces are read. */
-export async function recordsIn(client: ClickHouseClient, { since, until }: MinuteRange): Promise<number> {
-  const [row] = await query<{ records: number }>(
+/** Spans and lines of traces by minute, of all minutes between the first and the last that are given. Milliseconds since 1970. */
+export async function recordsByMinute(
+  client: ClickHouseClient,
+  minutes: ReadonlySet<number>,
+): Promise<Map<number, number>> {
+  const ordered = [...minutes].sort((a, b) => a - b)
+  const [first, last] = [ordered[0], ordered.at(-1)]
+  if (first === undefined || last === undefined) return new Map()
+  const rows = await query<DirtyTraceMinute>(
     client,
-    `SELECT sum(records) AS records FROM trace_minute WHERE minute >= {since:DateTime('UTC')} AND minute < {until:DateTime('UTC')}`,
-    { since: since / 1000, until: until / 1000 },
+    `SELECT toUnixTimestamp(m.minute) * 1000 AS minute, sum(m.records) AS records FROM trace_minute AS m
+     WHERE m.minute >= {first:DateTime('UTC')} AND m.minute <= {last:DateTime('UTC')} GROUP BY m.minute`,
+    { first: first / 1000, last: last / 1000 },
     'jobs',
   )
-  return row?.records ?? 0
+  return new Map(rows.map(({ minute, records }) => [minute, records]))
 }
 
 const named = (namespace: string, name: string) =>
@@ -142,13 +152,18 @@ const CALLEE_NAME = `multiIf(destination_workload != '', toString(destination_wo
   splitByString('/sa/', toString(destination_principal))[2])`
 const CALLER_NAME = `if(source_workload != '', toString(source_workload), splitByString('/sa/', toString(source_principal))[2])`
 
+/** A gateway's certificate is not its callee's. It is the caller's of what came from outside. */
+const PASSED_ON = "reporter = 'gateway' AND (destination_workload != '' OR destination_service != '')"
+const CALLEE_PRINCIPAL = `if(${PASSED_ON}, '', toString(destination_principal))`
+const CALLER_PRINCIPAL = `toString(if(${PASSED_ON} AND source_principal = '', destination_principal, source_principal))`
+
 const records = (where: string) => `
   SELECT trace_id, tuple(toUnixTimestamp64Micro(time), span_key, parent_key, toString(kind), ${named('toString(namespace)', 'toString(workload)')},
-    ${named('toString(namespace)', 'toString(service)')}, '', toString(method), path, path_rank, duration_us, '', '', is_database) AS record
+    ${named('toString(namespace)', 'toString(service)')}, '', '', '', toString(method), path, path_rank, duration_us, '', '', is_database) AS record
   FROM span WHERE ${where} AND ${TRACED}
   UNION ALL
   SELECT trace_id, tuple(toUnixTimestamp64Micro(time), sipHash64(trace_id, span_id), toUInt64(0), toString(reporter), ${named('toString(destination_namespace)', CALLEE_NAME)},
-    '', ${named('toString(source_namespace)', CALLER_NAME)}, toString(method), toString(shape), toUInt8(3), duration_us, toString(user_issuer), user_subject, false) AS record
+    '', ${named('toString(source_namespace)', CALLER_NAME)}, ${CALLEE_PRINCIPAL}, ${CALLER_PRINCIPAL}, toString(method), toString(shape), toUInt8(3), duration_us, toString(user_issuer), user_subject, false) AS record
   FROM request WHERE ${where} AND ${LINE}`
 
 /**
@@ -157,14 +172,16 @@ const records = (where: string) => `
  */
 const GATHERED = `
   groupArraySorted(${TRACE_RECORDS_MAX})(record) AS sorted, arrayMap(r -> r.2, sorted) AS keys, arrayMap(r -> r.3, sorted) AS parents,
-  arrayMap(r -> (r.1, toString(r.2), if(r.3 = 0, '', toString(r.3)), r.4, r.5, r.6, r.7, r.8, r.9, r.10, r.11, r.12, r.13, r.14),
-    arrayFilter(r -> NOT r.14 OR has(parents, r.2) OR (r.3 != 0 AND NOT has(keys, r.3)), sorted)) AS records`
+  arrayMap(r -> (r.1, toString(r.2), if(r.3 = 0, '', toString(r.3)), r.4, r.5, r.6, r.7, r.8, r.9, r.10, r.11, r.12, r.13, r.14, r.15, r.16),
+    arrayFilter(r -> NOT r.16 OR has(parents, r.2) OR (r.3 != 0 AND NOT has(keys, r.3)), sorted)) AS records`
 
 type RecordRow = [
   number,
   string,
   string,
   RecordKind,
+  string,
+  string,
   string,
   string,
   string,
@@ -193,6 +210,8 @@ function toTrace({ id, total, began, records }: TraceRow): Trace {
         place,
         service,
         caller,
+        calleePrincipal,
+        callerPrincipal,
         method,
         path,
         pathRank,
@@ -201,8 +220,8 @@ function toTrace({ id, total, began, records }: TraceRow): Trace {
         userSubject,
         isDatabase,
       ]) => ({
-        ...{ at, key, parent, kind, place, service, caller, method, path },
-        ...{ pathRank, durationUs, userIssuer, userSubject, isDatabase },
+        ...{ at, key, parent, kind, place, service, caller, calleePrincipal, callerPrincipal },
+        ...{ method, path, pathRank, durationUs, userIssuer, userSubject, isDatabase },
       }),
     ),
   }

@@ -8,6 +8,7 @@ import {
   rootOperation,
 } from '../../../services/analyzer/chains/chain.ts'
 import { countClass, shapeOf } from '../../../services/analyzer/chains/shape.ts'
+import { createJudge } from '../../../services/analyzer/chains/verdict.ts'
 import type { Trace, TraceRecord } from '../../../services/store/queries/chains.ts'
 
 const record = (more: Partial<TraceRecord>): TraceRecord => ({
@@ -19,6 +20,8 @@ const record = (more: Partial<TraceRecord>): TraceRecord => ({
     place: '',
     service: more.place ?? '',
     caller: '',
+    calleePrincipal: '',
+    callerPrincipal: '',
     method: 'GET',
     path: '/',
   },
@@ -174,6 +177,92 @@ describe('lines', () => {
     })
     expect(chain.gaps.filter(({ kind }) => kind === 'user_lost')).toMatchObject([{ caller: 'orders', callee: 'stock' }])
     expect(kinds(chain)).toContain('sampled_away')
+  })
+
+  /** Lines of proxies that trace themselves and send no spans: each has a key of its own, and accounts are not called as workloads. */
+  const account = (name: string) => `mesh/ns/shop/sa/${name}-account`
+  const inbound = (key: string, from: string, to: string, more = {}) =>
+    line('destination', key, `shop/${to}`, {
+      ...{ caller: `shop/${from}-account`, callerPrincipal: account(from), calleePrincipal: account(to) },
+      ...{ path: `/${to}`, ...more },
+    })
+  const gateway = (key: string, to: string, more = {}) =>
+    record({
+      kind: 'gateway',
+      key,
+      place: `shop/${to}`,
+      service: '',
+      callerPrincipal: account('gw'),
+      path: `/${to}`,
+      ...more,
+    })
+  const LINES = [
+    gateway('g', 'web', { durationUs: 100_000 }),
+    inbound('1', 'gw', 'web', { at: 1_000, durationUs: 98_000 }),
+    inbound('2', 'web', 'orders', { at: 10_000, durationUs: 50_000 }),
+    inbound('3', 'orders', 'stock', { at: 20_000, durationUs: 5_000 }),
+    inbound('4', 'orders', 'stock', { at: 21_000, durationUs: 5_000 }),
+  ]
+
+  test('with keys of their own: both of a call are one hop, and callers are known by their certificates', () => {
+    fc.assert(
+      fc.property(fc.shuffledSubarray(LINES, { minLength: LINES.length }), (lines) => {
+        const chain = chainOf(trace(lines))
+        expect(chain.hops).toHaveLength(4)
+        expect(shapeOf(chain.root!).tree).toMatchObject({
+          callee: 'shop/web',
+          calls: [{ callee: 'shop/orders', calls: [{ callee: 'shop/stock', times: '2-3', calls: [] }] }],
+        })
+        expect(kinds(chain).filter((kind) => kind === 'parent_missing' || kind === 'callee_log_missing')).toEqual([])
+      }),
+      { seed: 1 },
+    )
+  })
+
+  test('with keys of their own: what a callee did not log is missing there, and breaks nothing below', () => {
+    const chain = chainOf(trace(LINES.filter(({ key }) => key !== '1')))
+    expect(chain.gaps.filter(({ kind }) => kind === 'callee_log_missing')).toMatchObject([{ callee: 'shop/web' }])
+    expect(kinds(chain)).not.toContain('parent_missing')
+    const inner = chainOf(trace(LINES.filter(({ key }) => key !== '2')))
+    expect(inner.gaps.filter(({ kind }) => kind === 'parent_missing')).toMatchObject([
+      { callee: 'shop/stock' },
+      { callee: 'shop/stock' },
+    ])
+  })
+
+  test('of two equal calls side by side are each taken for the nearest', () => {
+    const call = (at: number) => [
+      line('source', `s${at}`, 'shop/stock', { at, durationUs: 30_000, caller: 'shop/orders', path: '/stock' }),
+      inbound(`d${at}`, 'orders', 'stock', { at: at + 1_000, durationUs: 20_000 }),
+    ]
+    const chain = chainOf(
+      trace([inbound('1', 'web', 'orders', { durationUs: 90_000 }), ...call(10_000), ...call(13_000)]),
+    )
+    expect(chain.hops.map(({ at, calleeLog, callerLog }) => [at, calleeLog, callerLog])).toEqual([
+      [0, true, false],
+      [10_000, true, true],
+      [13_000, true, true],
+    ])
+  })
+
+  test('of a job hang on the job, which is no call; where others call what it begins with, something is missing above', () => {
+    const calls = [inbound('1', 'job', 'orders', { durationUs: 5_000 }), inbound('2', 'job', 'stock', { at: 10_000 })]
+    const chain = chainOf(trace(calls))
+    expect(shapeOf(chain.root!)).toMatchObject({
+      calls: 2,
+      tree: { callee: 'shop/job-account', calls: [{ callee: expect.any(String) }, { callee: expect.any(String) }] },
+    })
+    expect(kinds(chain)).not.toContain('parent_missing')
+    const restarted = { kind: 'restarted' as const, caller: '', callee: 'shop/orders', operation: 'GET /orders' }
+    expect(
+      createJudge([{ ...restarted, met: 0, unmet: 9 }]).isBreak(chain.gaps.find(({ kind }) => kind === 'restarted')!),
+    ).toBe(false)
+    expect(
+      createJudge([{ ...restarted, met: 99, unmet: 1 }]).isBreak(chain.gaps.find(({ kind }) => kind === 'restarted')!),
+    ).toBe(true)
+    // Two services' calls are not one job's.
+    const mixed = chainOf(trace([calls[0]!, inbound('2', 'other', 'stock', { at: 10_000 })]))
+    expect(kinds(mixed)).toContain('parent_missing')
   })
 
   test('of a caller stand for all attempts', () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { batches } from '../../../services/analyzer/chains/batch.ts'
 import { findChains, MINUTE_RECORDS_MAX, shareOf } from '../../../services/analyzer/chains/find.ts'
 import { chainCounts, chainTotal } from '../../../services/store/queries/chain-counts.ts'
 import { run } from '../../../services/store/store.ts'
@@ -42,8 +43,32 @@ test('a minute with fewer is counted to the last one', async () => {
 })
 
 test.each([
-  [0, 1, { looked: 1, weight: 1 }],
-  [MINUTE_RECORDS_MAX, 1, { looked: 3, weight: 1 }],
-  [MINUTE_RECORDS_MAX + 1, 1, { looked: 2, weight: 2 }],
-  [MINUTE_RECORDS_MAX * 10, 10, { looked: 30, weight: 1 }],
-])('%d records in %d minutes', (records, minutes, share) => expect(shareOf(records, minutes)).toEqual(share))
+  [0, { looked: 1, weight: 1 }],
+  [MINUTE_RECORDS_MAX, { looked: 3, weight: 1 }],
+  [MINUTE_RECORDS_MAX + 1, { looked: 2, weight: 2 }],
+])('%d records of a minute', (records, share) => expect(shareOf(records)).toEqual(share))
+
+test('minutes are counted together as far as they hold little, and what did not change between them is little, too', () => {
+  const at = (minute: number) => Date.parse('2026-11-20T00:00:00Z') + minute * 60_000
+  const of = (changed: number[], held: [number, number][], max: number) =>
+    batches(new Set(changed.map(at)), new Map(held.map(([minute, records]) => [at(minute), records])), max).map(
+      ({ since, until, records }) => [(since - at(0)) / 60_000, (until - at(0)) / 60_000, records],
+    )
+  const every = (records: number) => [0, 1, 2, 3].map((minute): [number, number] => [minute, records])
+  expect(of([0, 1, 2, 3], every(10), 100)).toEqual([[0, 4, 40]])
+  expect(of([0, 1, 2, 3], every(60), 100)).toEqual([
+    [0, 1, 60],
+    [1, 2, 60],
+    [2, 3, 60],
+    [3, 4, 60],
+  ])
+  expect(of([0, 3], every(10), 100)).toEqual([[0, 4, 40]])
+  expect(of([0, 3], every(600), 10_000)).toEqual([
+    [0, 1, 600],
+    [3, 4, 600],
+  ])
+  expect(of([0, 1439, 1440], [], 100)).toEqual([
+    [0, 1440, 0],
+    [1440, 1441, 0],
+  ])
+})
