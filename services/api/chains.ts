@@ -1,5 +1,7 @@
 import { type ChainAnswer, describeTrace } from '../analyzer/chains/describe.ts'
 import { type ContextLost, contextLost, ROOTS_MAX, type RootReport, reportRoots } from '../analyzer/chains/report.ts'
+import { withTemplates } from '../analyzer/chains/templates.ts'
+import type { StoredTemplates } from '../analyzer/templates/stored.ts'
 import { CinchError } from '../model/errors.ts'
 import type { Graph } from '../model/graph.ts'
 import { chainCounts, chainTotal, chainWindow, expectations, shapesOf } from '../store/queries/chain-counts.ts'
@@ -67,7 +69,7 @@ const callersOf = ({ edges }: Graph) =>
  * One chain with all that is known of it.
  * @throws CinchError `not_found`, `bad_option` for what is no trace id
  */
-export async function chainByTrace(store: Store, id: string): Promise<ChainAnswer> {
+export async function chainByTrace(store: Store, id: string, templates: StoredTemplates): Promise<ChainAnswer> {
   if (!/^[0-9a-f]{32}$/i.test(id))
     throw new CinchError('bad_option', 'this is no trace id', 'give 32 hexadecimal digits, as in a traceparent header')
   const trace = await traceById(store.reads, id.toLowerCase())
@@ -79,5 +81,6 @@ export async function chainByTrace(store: Store, id: string): Promise<ChainAnswe
     )
   const at = trace.began / 1000
   const around = { since: new Date(at - AROUND_MS).toISOString(), until: new Date(at + AROUND_MS).toISOString() }
-  return describeTrace(trace, await expectations(store.reads, around))
+  const [named = trace] = await withTemplates([trace], templates)
+  return describeTrace(named, await expectations(store.reads, around))
 }

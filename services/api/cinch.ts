@@ -8,6 +8,7 @@ import { countMetrics } from '../analyzer/metrics/count.ts'
 import type { Pace } from '../analyzer/pace.ts'
 import { pairSpans } from '../analyzer/spans/pair.ts'
 import { createLearner, type LearnPace } from '../analyzer/templates/job.ts'
+import { createStoredTemplates, type StoredTemplates } from '../analyzer/templates/stored.ts'
 import { type Committer, createCommitter, type Recovery } from '../collector/commit.ts'
 import type { Hold } from '../collector/gather/budget.ts'
 import { createGatherer, type Gatherer, type GathererOptions } from '../collector/gather/gather.ts'
@@ -146,9 +147,10 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
     if (!joinPace) await join()
     await job('count_metrics', () => countMetrics(store))
   })
+  const templates = createStoredTemplates(store)
   const pace = options.chainsPace
   const countChains = sharing(async () => {
-    await job('find_chains', () => findChains(store, Date.now(), pace))
+    await job('find_chains', () => findChains(store, Date.now(), pace, { templates }))
   })
   const learner = createLearner(store)
   const learnOperations = sharing(async () => {
@@ -183,7 +185,7 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
     learnOperations,
     templates: createTemplates(store, learner),
     lifecycle,
-    ...questions(store, lifecycle, async () => await (pace ? undefined : countChains())),
+    ...questions(store, lifecycle, async () => await (pace ? undefined : countChains()), templates),
     countChains,
     joinCallers: join,
   }
@@ -239,8 +241,9 @@ function questions(
   store: Store,
   lifecycle: Lifecycle,
   chainsCounted: () => Promise<void>,
+  templates: StoredTemplates,
 ): Omit<Cinch, Jobs | Ingestion> {
-  const graphs = createGraphs(store)
+  const graphs = createGraphs(store, undefined, templates)
   const windowOf = async (asked: AskedWindow) =>
     resolveWindow(asked, asked.since && asked.until ? undefined : await storedWindow(store.reads))
   const edges = async (asked: AskedWindow) => await graphs.edges(await windowOf(asked))
@@ -276,7 +279,7 @@ function questions(
       await checks(store, await windowOf(asked), requirement, graphs, chainsOf),
     disagreements: async (asked) => await disagreements(store, asked),
     chains: chainsOf,
-    chain: async (trace) => await chainByTrace(store, trace),
+    chain: async (trace) => await chainByTrace(store, trace, templates),
   }
 }
 

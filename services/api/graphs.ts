@@ -6,7 +6,7 @@ import { observe as observeRows } from '../analyzer/graph/observed.ts'
 import { groupsOf, screenOf, type View } from '../analyzer/graph/screen.ts'
 import { withTemplates } from '../analyzer/graph/templates.ts'
 import { withUsers } from '../analyzer/graph/users.ts'
-import { createStoredTemplates } from '../analyzer/templates/stored.ts'
+import { createStoredTemplates, type StoredTemplates } from '../analyzer/templates/stored.ts'
 import type { Comparison } from '../model/comparison.ts'
 import { CinchError } from '../model/errors.ts'
 import type { Graph, GroupBy, Screen } from '../model/graph.ts'
@@ -23,9 +23,9 @@ import { hideNoise } from './noise.ts'
 export type Graphs = ReturnType<typeof createGraphs>
 
 /** @param edgesMax edges that are kept in memory */
-export function createGraphs(store: Store, edgesMax?: number) {
+export function createGraphs(store: Store, edgesMax?: number, templates = createStoredTemplates(store)) {
   const books = createBooks(store, edgesMax)
-  const { read, observe, observed, operationsOf, withLearned } = readsOf(store, books)
+  const { read, observe, observed, operationsOf, withLearned } = readsOf(store, books, templates)
   const operations = async (window: Window) => await operationsOf(await observed(window))
   return {
     observed,
@@ -82,9 +82,7 @@ export function createGraphs(store: Store, edgesMax?: number) {
 }
 
 /** What questions of a graph are answered from. */
-function readsOf(store: Store, books: Books) {
-  const storedTemplates = createStoredTemplates(store)
-
+function readsOf(store: Store, books: Books, storedTemplates: StoredTemplates) {
   const read = async (window: Window, some?: readonly string[]) => {
     const [book, why] = await Promise.all([books.read(window, some), unnamedRequests(store.reads, window)])
     return { window, book, why }

@@ -10,9 +10,11 @@ import {
 } from '../../store/queries/chains.ts'
 import type { Store } from '../../store/store.ts'
 import { HURRIED, type Pace } from '../pace.ts'
+import { createStoredTemplates, type StoredTemplates } from '../templates/stored.ts'
 import { batches, MINUTE_MS, type MinuteBatch } from './batch.ts'
 import { type Cells, chainRows, countChain, emptyCells, expectationRows, shapesByUse } from './cells.ts'
 import { chainOf } from './chain.ts'
+import { withTemplates } from './templates.ts'
 
 /** Changed minutes, and their spans and lines, that one round takes up: bounds of its memory and of its lists. */
 export const MINUTES_MAX = 1_440
@@ -30,6 +32,12 @@ export const RECORDS_MAX = 20_000
  */
 export const MINUTE_RECORDS_MAX = 60_000
 
+export interface FindOptions {
+  /** Paths of calls are counted as these, so that chains which differ in values only have one shape. */
+  templates?: StoredTemplates
+  shapesMax?: number
+}
+
 /**
  * Finds the chains of every minute whose spans and lines changed since it was last looked at, and counts them in the minute where
  * they begin. Whole minutes are written anew, so late, repeated and reordered spans, and a job that was killed, all come to the
@@ -40,7 +48,7 @@ export async function findChains(
   store: Store,
   nowMs: number,
   { settledMs, pauseMs }: Pace = HURRIED,
-  shapesMax = SHAPES_KEPT_MAX,
+  { templates = createStoredTemplates(store), shapesMax = SHAPES_KEPT_MAX }: FindOptions = {},
 ): Promise<number> {
   let counted = 0
   // Rows of one minute are told apart by their version: two for each range, for what is no longer there and for what is.
@@ -52,7 +60,8 @@ export async function findChains(
     const own = dirty.map(({ minute }) => minute)
     const minutes = new Set([...own, ...(await minutesOfTraces(store.jobs, own))])
     for (const batch of batches(minutes, await recordsByMinute(store.jobs, minutes), RECORDS_MAX)) {
-      await countBatch(store, batch, version, pauseMs, shapesMax)
+      const cells = await countBatch(store, batch, pauseMs, templates)
+      await writeCells(store, batch, cells, version, shapesMax)
       version += 2
     }
     await markChained(store.jobs, dirty)
@@ -74,18 +83,17 @@ function roundOf(changed: DirtyTraceMinute[]): DirtyTraceMinute[] {
 async function countBatch(
   store: Store,
   batch: MinuteBatch,
-  version: number,
   pauseMs: number,
-  shapesMax: number,
-): Promise<void> {
+  templates: StoredTemplates,
+): Promise<{ cells: Cells; weight: number }> {
   const cells = emptyCells()
   const { looked, weight } = shareOf(batch.records)
   for (let part = 0; part < looked; part++) {
-    for (const trace of await tracesBeginningIn(store.jobs, batch, part, looked * weight))
-      countChain(cells, chainOf(trace))
+    const traces = await tracesBeginningIn(store.jobs, batch, part, looked * weight)
+    for (const trace of await withTemplates(traces, templates)) countChain(cells, chainOf(trace))
     if (pauseMs > 0) await sleep(pauseMs)
   }
-  await writeCells(store, batch, cells, weight, version, shapesMax)
+  return { cells, weight }
 }
 
 /**
@@ -100,8 +108,7 @@ export function shareOf(records: number): { looked: number; weight: number } {
 async function writeCells(
   store: Store,
   range: MinuteBatch,
-  cells: Cells,
-  weight: number,
+  { cells, weight }: { cells: Cells; weight: number },
   version: number,
   shapesMax: number,
 ): Promise<void> {

@@ -34,7 +34,7 @@ export interface TraceRecord {
   callerPrincipal: string
   method: string
   path: string
-  /** How well the path is known: 3 the path itself, 2 a route, 1 the span's name, 0 not at all. */
+  /** How well the path is known: 3 the path itself, 2 a route, 1 the span's name or gRPC's method, 0 not at all. */
   pathRank: number
   durationUs: number
   userIssuer: string
@@ -163,7 +163,7 @@ const records = (where: string) => `
   FROM span WHERE ${where} AND ${TRACED}
   UNION ALL
   SELECT trace_id, tuple(toUnixTimestamp64Micro(time), sipHash64(trace_id, span_id), toUInt64(0), toString(reporter), ${named('toString(destination_namespace)', CALLEE_NAME)},
-    '', ${named('toString(source_namespace)', CALLER_NAME)}, ${CALLEE_PRINCIPAL}, ${CALLER_PRINCIPAL}, toString(method), toString(shape), toUInt8(3), duration_us, toString(user_issuer), user_subject, false) AS record
+    '', ${named('toString(source_namespace)', CALLER_NAME)}, ${CALLEE_PRINCIPAL}, ${CALLER_PRINCIPAL}, toString(method), toString(shape), toUInt8(if(protocol = 'grpc', 1, 3)), duration_us, toString(user_issuer), user_subject, false) AS record
   FROM request WHERE ${where} AND ${LINE}`
 
 /**

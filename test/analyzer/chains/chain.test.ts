@@ -8,7 +8,9 @@ import {
   rootOperation,
 } from '../../../services/analyzer/chains/chain.ts'
 import { countClass, shapeOf } from '../../../services/analyzer/chains/shape.ts'
+import { withTemplates } from '../../../services/analyzer/chains/templates.ts'
 import { createJudge } from '../../../services/analyzer/chains/verdict.ts'
+import type { OperationTemplate } from '../../../services/model/template.ts'
 import type { Trace, TraceRecord } from '../../../services/store/queries/chains.ts'
 
 const record = (more: Partial<TraceRecord>): TraceRecord => ({
@@ -278,4 +280,26 @@ describe('lines', () => {
     expect(chain.hops).toHaveLength(4)
     expect(kinds(chain).filter((kind) => kind === 'caller_log_missing')).toEqual([])
   })
+})
+
+test('paths of calls are the templates of their callees, but for those that only a name or a route tells', async () => {
+  const records = [
+    record({ kind: 'destination', key: '1', place: 'shop/orders', path: '/orders/amber' }),
+    record({ kind: 'destination', key: '2', place: 'shop/stock', path: '/orders/amber' }),
+    record({ kind: 'server', key: '3', place: 'shop/orders', path: '/orders/amber', pathRank: 2 }),
+    record({ kind: 'client', key: '4', place: 'shop/orders', path: '/orders/amber' }),
+  ]
+  const asked: string[] = []
+  const [named] = await withTemplates([trace(records)], async (callees) => {
+    asked.push(...callees)
+    const template = { path: '/orders/{value}', operation: '' } as OperationTemplate
+    return new Map([['shop/orders', ({ path }) => (path.startsWith('/orders/') ? template : undefined)]])
+  })
+  expect(asked.sort()).toEqual(['shop/orders', 'shop/stock'])
+  expect(named!.records.map(({ path }) => path)).toEqual([
+    '/orders/{value}',
+    '/orders/amber',
+    '/orders/amber',
+    '/orders/amber',
+  ])
 })

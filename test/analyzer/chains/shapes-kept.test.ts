@@ -41,7 +41,7 @@ async function reported(minute: number) {
   }
 }
 
-const find = () => findChains(store.store, Date.now(), HURRIED, SHAPES_MAX)
+const find = () => findChains(store.store, Date.now(), HURRIED, { shapesMax: SHAPES_MAX })
 const kept = async () => (await keptShapes(store.store.reads, [])).kept
 
 test('shapes that many chains have are kept before those of one, and what has none is counted', async () => {
