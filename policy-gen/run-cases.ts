@@ -1,12 +1,13 @@
 import { EMPTY_INVENTORY, type Inventory } from '../services/model/inventory.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
+import { NO_COUNTS, OLDER_S, type OperationUsers } from '../services/model/users.ts'
 import { PolicyError } from './errors.ts'
 import { askedOf } from './replay/asked.ts'
 import { type PolicyText, readPolicySet } from './replay/documents.ts'
 import { formats } from './replay/formats.ts'
 import { type RegoEngine, throughAll } from './replay/layer.ts'
 import { readAssumed, TESTS_FILE } from './report.ts'
-import type { PolicyCase } from './targets/target.ts'
+import type { CaseUser, PolicyCase } from './targets/target.ts'
 
 /** A case that the policies do not answer as it says. */
 export interface FailedCase extends PolicyCase {
@@ -76,6 +77,7 @@ function operationOf({
   principal,
   caller,
   service,
+  user,
   method,
   path,
   port,
@@ -102,10 +104,17 @@ function operationOf({
     pathFlags: [],
     mtls: 'yes',
     reporter: 'destination',
+    ...(user === undefined ? {} : { users: usersOf(user) }),
     requests: 1,
     denied: 0,
     firstSeen: '',
     lastSeen: '',
     days: 0,
   }
+}
+
+function usersOf(user: CaseUser | null): OperationUsers {
+  const one = { ...NO_COUNTS, requests: 1 }
+  const seen = user ? [{ ...user, ...one, acr: '', ageS: OLDER_S, moreGroups: false, marks: '1' }] : []
+  return { without: user ? NO_COUNTS : one, untold: NO_COUNTS, seen }
 }

@@ -1,4 +1,6 @@
-import type { PolicyCase } from '../targets/target.ts'
+import type { Condition } from '../../services/model/permission.ts'
+import type { CaseUser, PolicyCase } from '../targets/target.ts'
+import { claimOf } from './claims.ts'
 import type { CalleeGrants } from './grants.ts'
 import { isPrefix, matcherOf, prefixOf } from './pattern.ts'
 import type { Grant } from './rules.ts'
@@ -8,14 +10,16 @@ const DENY_CASES_MAX = 5
 /** Bounds the search for them: where all callers may do the same, none of them lacks anything. */
 const DENY_TRIES_MAX = 500
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+const FOREIGN_ISSUER = 'https://cinch-test.invalid'
+const FOREIGN_GROUP = 'cinch-test'
 const STRANGER = 'cluster.local/ns/cinch-test/sa/stranger'
 const SAMPLE = '1'
 
-type Request = Pick<PolicyCase, 'principal' | 'method' | 'path' | 'port'>
+type Request = Pick<PolicyCase, 'principal' | 'user' | 'method' | 'path' | 'port'>
 
 /**
  * The cases that ship with the policies: what each caller was seen to do is allowed; a stranger, another caller's
- * operation, another method, a neighbouring path and another port are denied. A mutation that some grant does allow
+ * operation, another method, a neighbouring path, another port and other users are denied. A mutation that some grant does allow
  * is left out, so every case holds.
  */
 export function casesOf(callees: readonly CalleeGrants[]): PolicyCase[] {
@@ -30,10 +34,11 @@ export function casesOf(callees: readonly CalleeGrants[]): PolicyCase[] {
       expect,
     })
     const allowed = [...grants].flatMap(([principal, list]) =>
-      // A case has no user: what asks for one is not said to be allowed.
-      list
-        .filter(({ when }) => when.length === 0)
-        .map((grant) => toCase('observed', requestOf(principal, grant), 'allow')),
+      list.flatMap((grant) => {
+        if (grant.when.length === 0) return toCase('observed', requestOf(principal, grant), 'allow')
+        const user = userOf(grant.when)
+        return user ? toCase('observed', { ...requestOf(principal, grant), user }, 'allow') : []
+      }),
     )
     const seen = new Set<string>()
     const denied = Object.entries(MUTATIONS).flatMap(([name, mutate]) =>
@@ -48,7 +53,7 @@ function ungranted(entry: CalleeGrants, requests: Iterable<Request>, seen: Set<s
   let tries = 0
   for (const request of requests) {
     if (found.length >= DENY_CASES_MAX || tries++ >= DENY_TRIES_MAX) break
-    const key = JSON.stringify([request.principal, request.method, request.path, request.port])
+    const key = JSON.stringify([request.principal, request.user, request.method, request.path, request.port])
     if (seen.has(key) || isGranted(entry, request)) continue
     seen.add(key)
     found.push(request)
@@ -73,6 +78,32 @@ const MUTATIONS: Record<string, (grants: Grants) => Iterable<Request>> = {
   'another port': ofEach((request, { port }) =>
     port === 0 ? [] : [{ ...request, port: port === 65535 ? 65534 : port + 1 }],
   ),
+  'without a user': ofEach((request, { when }) => (when.length === 0 ? [] : [{ ...request, user: null }])),
+  'a user of another issuer': ofUser((user) => ({ ...user, issuer: FOREIGN_ISSUER })),
+  'a user of another group': ofUser((user) => ({ ...user, groups: [FOREIGN_GROUP] })),
+}
+
+function ofUser(mutate: (user: CaseUser) => CaseUser): (grants: Grants) => Iterable<Request> {
+  return ofEach((request, { when }) => {
+    const user = userOf(when)
+    return user ? [{ ...request, user: mutate(user) }] : []
+  })
+}
+
+/** Somebody for whom conditions hold; null where there are none, or they ask for more than a case says. */
+function userOf(when: readonly Condition[]): CaseUser | null {
+  const first = (name: string) => when.find((condition) => claimOf(condition) === name)?.values.slice(0, 1)
+  const [issuer] = first('iss') ?? []
+  const user = issuer === undefined ? null : { issuer, groups: first('groups') ?? [] }
+  return user && isFor(when, user) ? user : null
+}
+
+function isFor(when: readonly Condition[], user: CaseUser | null): boolean {
+  const told: Record<string, string[]> = user ? { iss: [user.issuer], groups: user.groups } : {}
+  return when.every((condition) => {
+    const values = told[claimOf(condition) ?? ''] ?? []
+    return values.some((value) => condition.values.includes(value))
+  })
 }
 
 function ofEach(mutate: (request: Request, grant: Grant) => Request[]): (grants: Grants) => Iterable<Request> {
@@ -102,7 +133,9 @@ function toggleSlash(path: string): string {
 
 function isGranted({ grants }: CalleeGrants, request: Request): boolean {
   return (grants.get(request.principal) ?? []).some(
-    ({ port, method, path, not }) =>
+    ({ port, method, path, not, when }) =>
+      // Where a case says nothing of a user, there may be any.
+      (request.user === undefined || isFor(when, request.user)) &&
       (port === 0 || request.port === 0 || port === request.port) &&
       (method === '' || method === request.method) &&
       matcherOf(path).test(request.path) &&

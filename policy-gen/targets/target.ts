@@ -29,6 +29,12 @@ export interface Loss {
   to?: Granularity
 }
 
+/** What a verified token says. */
+export interface CaseUser {
+  issuer: string
+  groups: string[]
+}
+
 /** A request and what the policies must say to it: run by replay and by a real enforcement point alike. */
 export interface PolicyCase {
   name: string
@@ -42,6 +48,8 @@ export interface PolicyCase {
   caller?: { namespace: string; workload: string; labels: Record<string, string> }
   /** The Service that the request is sent to and its port, where what stands in front of it decides. */
   service?: { name: string; port: number }
+  /** For whom the request is made, as a verified token says; null without a token. Left out where nothing asks for users. */
+  user?: CaseUser | null
   method: string
   path: string
   /** The workload's port; 0 when the policies do not look at it. */

@@ -15,6 +15,10 @@ export interface Atoms {
   /** Patterns of the path, by their text. */
   likes: Map<string, LikePattern>
   uids: Map<string, TypeAndId>
+  /** The end user is looked at. */
+  user: boolean
+  /** Values that claims of the end user's token are compared with, where that is known. */
+  claims: Map<string, Set<string>>
   /** The path is used otherwise than in `like` and in comparisons with a constant. */
   pathOpen: boolean
   /** Something else than the path is matched by a pattern, or numbers are reckoned with. */
@@ -29,6 +33,8 @@ export function atomsOf(policies: readonly CedarPolicy[]): Atoms {
     numbers: new Set(),
     likes: new Map(),
     uids: new Map(),
+    user: false,
+    claims: new Map(),
     pathOpen: false,
     otherOpen: false,
   }
@@ -55,6 +61,10 @@ function collect(node: unknown, atoms: Atoms): void {
 function isPathTest(operator: string, body: unknown, atoms: Atoms): boolean {
   const { left, right, pattern, attr } = isRecord(body) ? body : {}
   const [path, other] = isPath(left) ? [left, right] : [right, left]
+  if (isUserTest(operator, left, right)) {
+    atoms.user = true
+    return true
+  }
   if (operator === 'like' && isPath(left)) {
     addLike(pattern, atoms)
     return true
@@ -63,13 +73,20 @@ function isPathTest(operator: string, body: unknown, atoms: Atoms): boolean {
     addPaths(other, atoms)
     return true
   }
-  if (operator === 'has' && isContext(left)) return true
-  if (operator === '.' && isContext(left)) {
-    if (attr === 'path') atoms.pathOpen = true
+  if (operator === 'has' && isContext(left)) {
+    if (attr === 'user') atoms.user = true
     return true
   }
-  // The context as a whole, compared or searched, has the path in it.
-  if (operator === 'Var' && body === 'context') atoms.pathOpen = true
+  if (operator === '.' && isContext(left)) {
+    if (attr === 'path') atoms.pathOpen = true
+    if (attr === 'user') atoms.user = true
+    return true
+  }
+  // The context as a whole, compared or searched, has the path in it, and the user.
+  if (operator === 'Var' && body === 'context') {
+    atoms.pathOpen = true
+    atoms.user = true
+  }
   if (['like', '+', '-', '*', 'neg'].includes(operator)) atoms.otherOpen = true
   return false
 }
@@ -95,6 +112,19 @@ function isContext(node: unknown): boolean {
 function isPath(node: unknown): boolean {
   const access = isRecord(node) ? node['.'] : undefined
   return isRecord(access) && isContext(access['left']) && access['attr'] === 'path'
+}
+
+// What a user is compared with is no text of the request.
+function isUserTest(operator: string, left: unknown, right: unknown): boolean {
+  const test = ['==', '!=', 'contains', 'containsAny', 'containsAll'].includes(operator)
+  return test && ((isOfUser(left) && isConstant(right)) || (isConstant(left) && isOfUser(right)))
+}
+
+/** `context.user.issuer`. */
+function isOfUser(node: unknown): boolean {
+  const access = isRecord(node) ? node['.'] : undefined
+  const user = isRecord(access) && isRecord(access['left']) ? access['left']['.'] : undefined
+  return isRecord(user) && isContext(user['left']) && user['attr'] === 'user'
 }
 
 function isConstant(node: unknown): boolean {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs'
 
-export type { EntityJson, PolicyJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
+export type { CedarValueJson, EntityJson, PolicyJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 
 let loaded: typeof Cedar | undefined
 

@@ -4,8 +4,8 @@ import type { ReplayRequest } from '../request.ts'
 import { fromBoolean, type Tri } from '../tri.ts'
 import type { Atoms } from './atoms.ts'
 import { byId, CALLEE, type CedarPolicy, IDENTITY, REQUEST } from './documents.ts'
-import { cedarEngine, type EntityJson, messagesOf } from './engine.ts'
-import { type CedarContext, callersOf, contextsOf } from './representatives.ts'
+import { type CedarValueJson, cedarEngine, type EntityJson, messagesOf } from './engine.ts'
+import { type CedarContext, type ContextUser, callersOf, contextsOf } from './representatives.ts'
 
 /** The policies that can have a say at a callee, with what they compare. */
 export interface Slice {
@@ -13,6 +13,8 @@ export interface Slice {
   atoms: Atoms
   entities: EntityJson[]
 }
+
+const USER = 'the end user'
 
 /** The name under which the engine keeps a parsed slice; one is kept, the last. */
 const PARSED = 'cinch-replay'
@@ -44,43 +46,61 @@ export function decide(slice: Slice, callees: readonly string[], request: Replay
 }
 
 // No request has half of a character in it; the engine takes none, and telemetry may.
-function wellFormed({ method, path, port }: CedarContext): CedarContext {
+function cedarContext({ method, path, port, user }: CedarContext): Record<string, CedarValueJson> {
   return {
     port,
     ...(method === undefined ? {} : { method: method.toWellFormed() }),
-    ...(path === undefined ? {} : { path: path?.toWellFormed() ?? null }),
+    ...(path === undefined ? {} : { path: path?.toWellFormed() ?? unknownValue('path') }),
+    ...(user === undefined ? {} : { user: cedarUser(user) }),
   }
+}
+
+function cedarUser({ issuer, groups, more }: ContextUser): CedarValueJson {
+  if (issuer === null) return unknownValue('user')
+  const known = groups !== null && !more
+  return {
+    issuer: issuer.toWellFormed(),
+    groups: known ? groups.map((group) => group.toWellFormed()) : unknownValue('groups'),
+  }
+}
+
+/** Partial evaluation: a value that is there and not known. */
+function unknownValue(name: string): CedarValueJson {
+  return { __extn: { fn: 'unknown', arg: name } }
+}
+
+function isKnown({ path, user }: CedarContext): boolean {
+  return path !== null && (user === undefined || (user.issuer !== null && user.groups !== null && !user.more))
 }
 
 function ask(slice: Slice, caller: string, callee: string, asked: CedarContext): Verdict {
   const { entities } = slice
-  const { path, ...rest } = wellFormed(asked)
   const scope = {
     principal: { type: IDENTITY, id: caller.toWellFormed() },
     action: REQUEST,
     resource: { type: CALLEE, id: callee },
     entities,
+    context: cedarContext(asked),
   }
-  if (path === null) return askWithoutPath(slice, scope, rest)
-  const context = { ...rest, ...(path === undefined ? {} : { path }) }
-  const answer = cedarEngine().statefulIsAuthorized({ ...scope, context, preparsedPolicySetId: PARSED })
+  if (!isKnown(asked)) return askPartially(slice, scope, asked)
+  const answer = cedarEngine().statefulIsAuthorized({ ...scope, preparsedPolicySetId: PARSED })
   if (answer.type === 'failure') throw new PolicyError('bad_policy', messagesOf(answer.errors))
   const { decision, diagnostics } = answer.response
   return verdictOf(fromBoolean(decision === 'allow'), diagnostics.reason, slice)
 }
 
-// Partial evaluation: a path that is there and not known. What does not depend on it is decided.
-function askWithoutPath(
+// What does not depend on what is not known is decided.
+function askPartially(
   slice: Slice,
-  scope: Omit<Parameters<ReturnType<typeof cedarEngine>['isAuthorizedPartial']>[0], 'context' | 'policies'>,
-  rest: Omit<CedarContext, 'path'>,
+  scope: Omit<Parameters<ReturnType<typeof cedarEngine>['isAuthorizedPartial']>[0], 'policies'>,
+  { path }: CedarContext,
 ): Verdict {
-  const context = { ...rest, path: { __extn: { fn: 'unknown', arg: 'path' } } }
   const policies = { staticPolicies: byId(slice.policies) }
-  const answer = cedarEngine().isAuthorizedPartial({ ...scope, context, policies })
+  const answer = cedarEngine().isAuthorizedPartial({ ...scope, policies })
   if (answer.type === 'failure') throw new PolicyError('bad_policy', messagesOf(answer.errors))
   const { decision, satisfied } = answer.response
-  return decision === null ? unknown('the path') : verdictOf(fromBoolean(decision === 'allow'), satisfied, slice)
+  if (decision === null) return unknown(path === null ? 'the path' : USER)
+  return verdictOf(fromBoolean(decision === 'allow'), satisfied, slice)
 }
 
 function verdictOf(allowed: Tri, reasons: readonly string[], slice: Slice): Verdict {
@@ -94,14 +114,14 @@ function nameOf(id: string, { policies }: Slice): string {
   return JSON.stringify(annotations['id'] ?? id)
 }
 
-function missing({ caller, port, method, http }: ReplayRequest, callees: readonly string[]): string {
+function missing({ caller, port, method, http, users }: ReplayRequest, callees: readonly string[]): string {
   const names = [
     ...(caller.is === 'unknown' ? ["the caller's principal"] : []),
     ...(callees.length > 1 ? ["the callee's labels"] : []),
     ...(port === 0 ? ["the workload's port"] : []),
     ...(method === '' && http !== 'no' ? ['the method'] : []),
   ]
-  return names.join('; ') || "the path's parameters"
+  return names.join('; ') || (users?.seen.length === 1 ? "the path's parameters" : `the path's parameters, or ${USER}`)
 }
 
 function unknown(what: string): Verdict {

@@ -1,6 +1,7 @@
 import { pathInstance } from '../../path-instance.ts'
 import { exactPath, type KnownPath } from '../paths.ts'
 import type { ReplayRequest } from '../request.ts'
+import { isAny } from '../users.ts'
 import type { Atoms } from './atoms.ts'
 import { IDENTITY } from './documents.ts'
 import { isLike } from './like.ts'
@@ -10,7 +11,20 @@ export interface CedarContext {
   port: number
   method?: string
   path?: string | null
+  /** Absent without a token. */
+  user?: ContextUser
 }
+
+/** An end user, as far as is known: null is not known. */
+export interface ContextUser {
+  issuer: string | null
+  acr: string | null
+  groups: string[] | null
+  /** There are other groups, too. */
+  more: boolean
+}
+
+const SOMEBODY: ContextUser = { issuer: null, acr: null, groups: null, more: false }
 
 /** More would take too long for one operation, and all of them seldom agree. */
 const REPRESENTATIVES_MAX = 256
@@ -31,9 +45,22 @@ export function contextsOf(request: ReplayRequest, atoms: Atoms): CedarContext[]
   const paths = request.path.known ? pathsOf(request.path, atoms) : [null]
   if (paths === null) return 'the path'
   const http = methods.flatMap((method) => paths.map((path) => ({ method, path })))
-  const shapes = [...(request.http === 'no' ? [] : http), ...(request.http === 'yes' ? [] : [{}])]
-  if (shapes.length * ports.length > REPRESENTATIVES_MAX) return 'the method, the port or the path'
+  const users = usersOf(request, atoms)
+  const asked = http.flatMap((shape) => users.map((user) => (user ? { ...shape, user } : shape)))
+  const shapes = [...(request.http === 'no' ? [] : asked), ...(request.http === 'yes' ? [] : [{}])]
+  if (shapes.length * ports.length > REPRESENTATIVES_MAX) return 'the method, the port, the path or the end user'
   return ports.flatMap((port) => shapes.map((shape) => ({ port, ...shape })))
+}
+
+/** Everybody for whom the requests were made, null for nobody; only nobody where nothing looks at users. */
+function usersOf({ users }: ReplayRequest, atoms: Atoms): (ContextUser | null)[] {
+  if (!atoms.user) return [null]
+  if (!users) return [null, SOMEBODY]
+  const { without, untold, seen } = users
+  const known = seen.map(({ issuer, acr, groups, moreGroups }) => ({ issuer, acr, groups, more: moreGroups }))
+  const others = isAny(untold) ? [null, SOMEBODY] : isAny(without) ? [null] : []
+  const distinct = new Map([...known, ...others].map((user) => [JSON.stringify(user), user]))
+  return [...distinct.values()]
 }
 
 /** Ids of the callers that a request can have come from. */

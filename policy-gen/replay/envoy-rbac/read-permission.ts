@@ -4,6 +4,7 @@ import type { ReplayRequest } from '../request.ts'
 import { fromBoolean, type Tri } from '../tri.ts'
 import { ALWAYS, about, allOf, anyOf, type Check, none, untold } from './checks.ts'
 import { readHeader } from './header.ts'
+import { readMetadata, readSourcedMetadata } from './metadata.ts'
 import { integer, isTrue, items, message, oneOf, typedConfig } from './proto.ts'
 import { pathOf, readStringMatcher } from './strings.ts'
 import { uriTemplate } from './template.ts'
@@ -30,8 +31,6 @@ const PORT_END_MAX = 65_536
 /** What is not known of a request, by the field that asks for it. */
 const UNTOLD: Record<string, string> = {
   destination_ip: "the workload's address",
-  metadata: 'metadata of other filters',
-  sourced_metadata: 'metadata of other filters',
   requested_server_name: 'the server name of the handshake',
   matcher: "an extension's answer",
 }
@@ -56,6 +55,10 @@ export function readPermission(value: unknown, reader: Reader): Check {
       return about('the path', onPath(urlPath(inner, at).match))
     case 'uri_template':
       return readTemplate(inner, at)
+    case 'metadata':
+      return readMetadata(inner, at)
+    case 'sourced_metadata':
+      return readSourcedMetadata(inner, at)
     case 'destination_port': {
       const port = integer(inner, at, PORT_MAX)
       return onPort((own) => own === port)

@@ -3,6 +3,7 @@ import type { ReplayRequest } from '../request.ts'
 import type { Tri } from '../tri.ts'
 import { ALWAYS, about, allOf, anyOf, type Check, none, untold } from './checks.ts'
 import { readHeader } from './header.ts'
+import { readMetadata, readSourcedMetadata } from './metadata.ts'
 import { isTrue, items, message, oneOf, typedConfig } from './proto.ts'
 import { onPath, urlPath } from './read-permission.ts'
 import { matchesString, readStringMatcher, type StringPattern } from './strings.ts'
@@ -28,15 +29,13 @@ const UNTOLD: Record<string, string> = {
   source_ip: "the caller's address",
   direct_remote_ip: "the caller's address",
   remote_ip: "the caller's address",
-  metadata: 'metadata of other filters',
-  sourced_metadata: 'metadata of other filters',
   filter_state: 'the state of other filters',
 }
 
-/** A principal; `only` is the one identity that can match, where there is one. */
+/** A principal; `only` are the identities that can match, where they can be listed. */
 export interface Principal {
   check: Check
-  only: string | null
+  only: ReadonlySet<string> | null
 }
 
 /** Of the listener's TLS, what principals depend on. */
@@ -50,24 +49,37 @@ export function readPrincipal(value: unknown, tls: Tls, reader: Reader): Princip
   const at = field(reader, name)
   if (name === 'authenticated') return readAuthenticated(inner, at)
   if (name === 'custom') return readCustom(inner, tls, at)
+  if (name === 'and_ids' || name === 'or_ids') return readSet(name, inner, tls, at)
   return { check: readOther(name, inner, tls, at), only: null }
 }
 
+function readSet(name: 'and_ids' | 'or_ids', inner: unknown, tls: Tls, at: Reader): Principal {
+  const parts = items(message(inner, at, ['ids'])['ids'], at, (item, one) => readPrincipal(item, tls, one))
+  const checks = parts.map(({ check }) => check)
+  if (name === 'or_ids') return { check: anyOf(checks), only: anyIdentity(parts) }
+  // Whoever matches all matches each.
+  return { check: allOf(checks), only: parts.find(({ only }) => only !== null)?.only ?? null }
+}
+
+/** The identities that can match one of several principals, null where they cannot be listed. */
+export function anyIdentity(principals: readonly Principal[]): ReadonlySet<string> | null {
+  const lists = principals.map(({ only }) => only)
+  return lists.every((list) => list !== null) ? new Set(lists.flatMap((list) => [...list])) : null
+}
+
 function readOther(name: string, inner: unknown, tls: Tls, at: Reader): Check {
-  const checks = (): Check[] =>
-    items(message(inner, at, ['ids'])['ids'], at, (item, one) => readPrincipal(item, tls, one).check)
   switch (name) {
     case 'any':
       isTrue(inner, at)
       return ALWAYS
-    case 'and_ids':
-      return allOf(checks())
-    case 'or_ids':
-      return anyOf(checks())
     case 'not_id':
       return none(readPrincipal(inner, tls, at).check)
     case 'header':
       return readHeader(inner, at)
+    case 'metadata':
+      return readMetadata(inner, at)
+    case 'sourced_metadata':
+      return readSourcedMetadata(inner, at)
     case 'url_path':
       return about('the path', onPath(urlPath(inner, at).match))
     default:
@@ -109,9 +121,9 @@ function byUri(pattern: StringPattern, anonymous: Tri): (request: ReplayRequest)
   }
 }
 
-function exactIdentity(pattern: StringPattern): string | null {
+function exactIdentity(pattern: StringPattern): ReadonlySet<string> | null {
   const exact = pattern.is === 'exact' && !pattern.ignoreCase && pattern.text.startsWith(SCHEME)
-  return exact ? pattern.text.slice(SCHEME.length) : null
+  return exact ? new Set([pattern.text.slice(SCHEME.length)]) : null
 }
 
 // The verification is not kept with a session: on a resumed one nobody matches (Envoy's issue 42668).

@@ -4,7 +4,7 @@ import type { CallerIdentity, ReplayRequest } from '../request.ts'
 import { allOf, anyOf, type Check, untold } from './checks.ts'
 import { items, message } from './proto.ts'
 import { readPermission } from './read-permission.ts'
-import { readPrincipal, type Tls } from './read-principal.ts'
+import { anyIdentity, readPrincipal, type Tls } from './read-principal.ts'
 
 /** envoy.config.rbac.v3.RBAC, compiled. */
 export type Engine = (request: ReplayRequest) => Verdict
@@ -41,9 +41,7 @@ function readPolicy(name: string, value: unknown, tls: Tls, reader: Reader): Pol
   const conditional = ['condition', 'checked_condition'].some((key) => policy[key] !== undefined)
   const checks = [anyOf(permissions), anyOf(principals.map(({ check }) => check))]
   if (conditional) checks.push(untold('a condition in CEL'))
-  const names = principals.map(({ only }) => only)
-  const listed = names.every((one) => one !== null)
-  return { name, matches: allOf(checks), only: listed ? new Set(names) : null }
+  return { name, matches: allOf(checks), only: anyIdentity(principals) }
 }
 
 // A callee with hundreds of callers has a policy for each; all but a few are excluded by one look-up.

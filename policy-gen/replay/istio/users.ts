@@ -1,6 +1,7 @@
 import type { OperationUsers, UserClass } from '../../../services/model/users.ts'
 import type { ReplayRequest } from '../request.ts'
 import { fromBoolean, some, type Tri } from '../tri.ts'
+import { isAny, ofUsers } from '../users.ts'
 import { anyOf, stringMatcher } from './strings.ts'
 
 type Test = (request: ReplayRequest) => Tri
@@ -13,15 +14,15 @@ type Test = (request: ReplayRequest) => Tri
 export function claimTest(key: string, patterns: readonly string[]): Test | null {
   if (!key.startsWith('request.auth.claims[')) return null
   const matcher = anyOf(patterns, stringMatcher)
-  if (key === 'request.auth.claims[iss]') return ofUsers(({ issuer }) => matcher(issuer))
-  if (key === 'request.auth.claims[acr]') return ofUsers(({ acr }) => (acr === null ? 'unknown' : matcher(acr)))
+  if (key === 'request.auth.claims[iss]') return ofTokens(({ issuer }) => matcher(issuer))
+  if (key === 'request.auth.claims[acr]') return ofTokens(({ acr }) => (acr === null ? 'unknown' : matcher(acr)))
   if (key === 'request.auth.claims[groups]') {
-    return ofUsers(({ groups, moreGroups }) => {
+    return ofTokens(({ groups, moreGroups }) => {
       const found = groups ? some(groups, matcher) : 'unknown'
       return found === 'no' && moreGroups ? 'unknown' : found
     })
   }
-  return ofUsers(() => 'unknown')
+  return ofTokens(() => 'unknown')
 }
 
 /** `requestPrincipals`: `<issuer>/<subject>`, of which the subject is not kept; `*` is any token. */
@@ -30,19 +31,11 @@ export function requestPrincipalTest(patterns: readonly string[]): Test {
   const issuers = patterns.filter((pattern) => pattern.endsWith('/*') && !pattern.startsWith('*'))
   const whole = new Set(issuers.map((pattern) => pattern.slice(0, -'/*'.length)))
   const open = patterns.some((pattern) => pattern !== '*' && !issuers.includes(pattern))
-  return ofUsers(({ issuer }) => (any || whole.has(issuer) ? 'yes' : open ? 'unknown' : 'no'))
+  return ofTokens(({ issuer }) => (any || whole.has(issuer) ? 'yes' : open ? 'unknown' : 'no'))
 }
 
-// An operation is many requests: decided where all are the same.
-function ofUsers(test: (user: UserClass) => Tri): Test {
-  return ({ users }) => {
-    if (!users) return 'unknown'
-    const values = new Set(users.seen.map(test))
-    if (isAny(users.without)) values.add('no')
-    if (isAny(users.untold)) values.add('unknown')
-    const [only = 'unknown'] = values
-    return values.size === 1 ? only : 'unknown'
-  }
+function ofTokens(test: (user: UserClass) => Tri): Test {
+  return ofUsers((user) => (user ? test(user) : 'no'))
 }
 
 /** Whether the tokens' issuers are among those that are trusted: a token of another one is answered with 401. */
@@ -53,8 +46,4 @@ export function trusted({ without, untold, seen }: OperationUsers, issuers: Read
   if (untold.denied > 0) known.add('unknown')
   const [only = 'yes'] = known
   return known.size > 1 ? 'unknown' : only
-}
-
-function isAny({ requests, denied }: { requests: number; denied: number }): boolean {
-  return requests + denied > 0
 }

@@ -70,6 +70,7 @@ function readAtoms(callee: unknown, caller: string | null): Atoms {
   const listOf = (name: string): unknown[] =>
     grants.filter(isRecord).flatMap((grant) => (Array.isArray(grant[name]) ? grant[name] : []))
   const texts = (...names: string[]) => names.flatMap(listOf).filter((item) => typeof item === 'string')
+  const claims = readClaims(grants)
   const paths = texts('paths', 'not_paths')
   const templates = paths.filter(isTemplate)
   return {
@@ -78,7 +79,23 @@ function readAtoms(callee: unknown, caller: string | null): Atoms {
     numbers: new Set(listOf('ports').filter((port) => typeof port === 'number')),
     likes: new Map(templates.map((path) => [path, likePattern(path.replace(TAIL, '/{*}').split('{*}'))])),
     uids: new Map(known.map(([id]) => [id, { type: IDENTITY, id }])),
+    user: claims.size > 0,
+    claims,
     pathOpen: false,
     otherOpen: false,
   }
+}
+
+/** Which values of which claims grants ask for. */
+function readClaims(grants: readonly unknown[]): Atoms['claims'] {
+  const claims: Atoms['claims'] = new Map()
+  for (const grant of grants) {
+    const asked = isRecord(grant) ? grant['claims'] : undefined
+    for (const [name, values] of Object.entries(isRecord(asked) ? asked : {})) {
+      const known = claims.get(name) ?? new Set()
+      for (const value of Array.isArray(values) ? values : []) if (typeof value === 'string') known.add(value)
+      claims.set(name, known)
+    }
+  }
+  return claims
 }

@@ -1,7 +1,7 @@
 import { PolicyError } from '../../errors.ts'
 import { calleesOf } from '../callees.ts'
 import type { Atoms } from '../cedar/atoms.ts'
-import { type CedarContext, callersOf, contextsOf } from '../cedar/representatives.ts'
+import { type CedarContext, type ContextUser, callersOf, contextsOf } from '../cedar/representatives.ts'
 import { type Asked, atCallees, type Format, type Verdict } from '../layer.ts'
 import { type RegoDocuments, readRego } from './documents.ts'
 
@@ -42,7 +42,10 @@ export const opaRego: Format = {
 function verdictOf(said: readonly boolean[]): Verdict {
   if (said.length > 0 && said.every((allowed) => allowed)) return { allowed: 'yes', reason: 'allowed by Rego' }
   if (said.length > 0 && said.every((allowed) => !allowed)) return { allowed: 'no', reason: 'not allowed by Rego' }
-  return { allowed: 'unknown', reason: "not known: the callee's labels, the caller, the port, the method or the path" }
+  return {
+    allowed: 'unknown',
+    reason: "not known: the callee's labels, the caller, the port, the method, the path or the end user",
+  }
 }
 
 /** Inputs that stand for all that an operation can have been, or what cannot be enumerated. */
@@ -61,7 +64,11 @@ function questionsOf({ request }: Asked, callees: readonly string[], documents: 
     const complete = contexts.flatMap((context) =>
       context.path === null ? paths.map((path) => ({ ...context, path })) : [context],
     )
-    for (const id of callers) found.push(...complete.map((context) => inputOf(id, callee, context)))
+    const tokens = (user: ContextUser | undefined) => (user && atoms ? tokensOf(user, atoms) : [null])
+    for (const id of callers) {
+      for (const context of complete)
+        found.push(...tokens(context.user).map((token) => inputOf(id, callee, context, token)))
+    }
   }
   return found
 }
@@ -82,13 +89,34 @@ function exact({ port, method, path, http }: Asked['request']): CedarContext[] |
 }
 
 /** The input of OPA's Envoy plugin: ext_authz's CheckRequest, as far as a request tells it. */
-function inputOf(principal: string, callee: string, { port, method, path }: CedarContext) {
+function inputOf(principal: string, callee: string, { port, method, path }: CedarContext, token: Token | null) {
   return {
     attributes: {
       source: principal === '' ? {} : { principal: `spiffe://${principal}` },
       destination: { address: { socketAddress: { portValue: port } } },
       request: method === undefined ? {} : { http: { method, path } },
       contextExtensions: { 'cinch.callee': callee },
+      ...(token ? { metadataContext: { filterMetadata: { [TOKENS]: { payload: token } } } } : {}),
     },
   }
+}
+
+const TOKENS = 'envoy.filters.http.jwt_authn'
+/** The claims of a token. */
+type Token = Record<string, string | string[]>
+
+/**
+ * The claims that a user has for sure, and all that they may have. The policy asks for claims and never for their absence, so what
+ * both get the same answer to, does not depend on what lies between.
+ */
+function tokensOf({ issuer, acr, groups, more }: ContextUser, { claims }: Atoms): Token[] {
+  const least: Token = {
+    ...(issuer === null ? {} : { iss: issuer }),
+    ...(acr === null ? {} : { acr }),
+    ...(groups === null ? {} : { groups }),
+  }
+  const open = [...claims].filter(([name]) => !Object.hasOwn(least, name) || (name === 'groups' && more))
+  if (open.length === 0) return [least]
+  const most = open.map(([name, values]) => [name, [...(name === 'groups' ? (groups ?? []) : []), ...values]])
+  return [least, { ...least, ...Object.fromEntries(most) }]
 }

@@ -1,10 +1,18 @@
 import type { PathFlag } from '../../../services/model/operation.ts'
+import { claimOf, isClaimValue } from '../../grants/claims.ts'
 import type { Dialect } from '../../grants/grants.ts'
 import { type PathPattern, type WrittenPath, writablePath } from '../../grants/pattern.ts'
 import type { Segment } from '../../observed-path.ts'
 
 /** Cedar compares every text as it is; a parameter, or a part of a segment, is any text without a slash. */
-export const dialect: Dialect = { path: cedarPath, method: () => true, callee: () => [] }
+export const dialect: Dialect = {
+  path: cedarPath,
+  method: () => true,
+  // The schema has these of a user, and no other claims.
+  condition: (condition) =>
+    ['iss', 'groups'].includes(claimOf(condition) ?? '') && condition.values.every(isClaimValue),
+  callee: () => [],
+}
 
 function cedarPath(path: string, flags: readonly PathFlag[]): WrittenPath {
   const observed = writablePath(path, flags)

@@ -1,6 +1,7 @@
-import type { Callee, Permission } from '../../../services/model/permission.ts'
+import type { Callee, Condition, Permission } from '../../../services/model/permission.ts'
 import { calleeIds } from '../../grants/callee-ids.ts'
 import { casesOf } from '../../grants/cases.ts'
+import { verificationLoss } from '../../grants/claims.ts'
 import { evidenceLines, type Window } from '../../grants/comments.ts'
 import { type CalleeGrants, grantsOf } from '../../grants/grants.ts'
 import { fileNames, kubernetesName } from '../../grants/names.ts'
@@ -9,7 +10,9 @@ import type { PolicyFile, Rendered } from '../target.ts'
 import { dialect } from './dialect.ts'
 import { SCHEMA } from './schema.ts'
 import { cedarString } from './text.ts'
-import { isTemplate, testsOf } from './when.ts'
+import { isTemplate, testsOf, userTestsOf } from './when.ts'
+
+const VERIFIER = 'the enforcement point has to pass `user` from tokens that it verified'
 
 /** Templates in one policy: Cedar's parser nests each `||` in the one before it. */
 const TEMPLATES_MAX = 64
@@ -28,7 +31,7 @@ export function render(permissions: readonly Permission[], window: Window): Rend
   })
   files.push({ path: 'schema.cedarschema', content: SCHEMA }, { path: 'entities.json', content: entitiesOf(ids) })
   files.sort((left, right) => (left.path < right.path ? -1 : 1))
-  return { files, loss, cases: casesOf(callees) }
+  return { files, loss: [...loss, ...verificationLoss(callees, VERIFIER)], cases: casesOf(callees) }
 }
 
 function policiesOf(entry: CalleeGrants, id: string, window: Window): string {
@@ -40,20 +43,26 @@ function policiesOf(entry: CalleeGrants, id: string, window: Window): string {
   return `${head.join('')}\n${policies.join('\n')}`
 }
 
-function policyOf(id: string, principal: string, product: GrantProduct, at: number): string {
+/** What one policy of a caller asks of a request. */
+interface Product extends GrantProduct {
+  when: Condition[]
+}
+
+function policyOf(id: string, principal: string, product: Product, at: number): string {
   const scope = [
     `principal == Cinch::Identity::${cedarString(principal)}`,
     'action == Cinch::Action::"request"',
     `resource == Cinch::Callee::${cedarString(id)}`,
   ]
-  const tests = testsOf(product)
+  const tests = [...testsOf(product), ...userTestsOf(product.when)]
   const head = `@id(${cedarString(`${principal} to ${id}, ${at + 1}`)})\npermit (\n  ${scope.join(',\n  ')}\n)`
   return tests.length === 0 ? `${head};\n` : `${head}\nwhen {\n  ${tests.join(' &&\n  ')}\n};\n`
 }
 
 // A caller's policies name it in their scope, by which Cedar's stores find them; so callers do not share any.
-function productsOf(principal: string, grants: readonly Grant[]): GrantProduct[] {
-  const products = rulesOf(new Map([[principal, grants]])).flatMap(({ to }) => to)
+function productsOf(principal: string, grants: readonly Grant[]): Product[] {
+  const rules = rulesOf(new Map([[principal, grants]]))
+  const products = rules.flatMap(({ to, when }) => to.map((product) => ({ ...product, when })))
   return products.flatMap((product) => {
     const templates = product.paths.filter(isTemplate)
     if (templates.length <= TEMPLATES_MAX) return [product]

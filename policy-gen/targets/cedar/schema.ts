@@ -13,13 +13,18 @@ export const SCHEMA = `namespace Cinch {
   /// One HTTP or gRPC request, or one TCP connection, which has no method and no path.
   /// port: the port that the callee's pod listens on.
   /// path: as the proxy normalised it, without the query.
+  /// user: for whom the request is made, as a token says that was verified; absent without one.
   action "request" appliesTo {
     principal: [Identity],
     resource: [Callee],
     context: {
       "port": Long,
       "method"?: String,
-      "path"?: String
+      "path"?: String,
+      "user"?: {
+        "issuer": String,
+        "groups": Set<String>
+      }
     }
   };
 }

@@ -1,3 +1,5 @@
+import type { Condition } from '../../../services/model/permission.ts'
+import { claimOf } from '../../grants/claims.ts'
 import { isPrefix, type PathPattern, prefixOf } from '../../grants/pattern.ts'
 import type { GrantProduct } from '../../grants/rules.ts'
 import { cedarPattern, cedarString } from './text.ts'
@@ -10,6 +12,17 @@ export function testsOf({ ports, methods, paths, notPaths }: GrantProduct): stri
     ...(paths.length === 0 ? [] : ['context has path', pathTest(paths)]),
     ...notPaths.map((path) => `!${pathTest([path])}`),
   ]
+}
+
+/** What conditions ask of the user, one test a line. */
+export function userTestsOf(when: readonly Condition[]): string[] {
+  if (when.length === 0) return []
+  const tests = when.flatMap((condition) => {
+    const values = condition.values.map(cedarString)
+    if (claimOf(condition) === 'iss') return oneOf('context.user.issuer', values)
+    return [`context.user.groups.containsAny([${values.join(', ')}])`]
+  })
+  return ['context has user', ...tests]
 }
 
 /** True for a path that is tested with `like`. */

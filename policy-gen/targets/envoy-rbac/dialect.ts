@@ -1,5 +1,6 @@
 import type { PathFlag } from '../../../services/model/operation.ts'
 import type { Callee } from '../../../services/model/permission.ts'
+import { claimOf, isClaimValue, isOneLine } from '../../grants/claims.ts'
 import type { Dialect } from '../../grants/grants.ts'
 import { calleeLoss } from '../../grants/loss.ts'
 import { type WrittenPath, writablePath } from '../../grants/pattern.ts'
@@ -11,6 +12,8 @@ export const dialect: Dialect = {
   path: envoyPath,
   // RFC 9110, 5.6.2: nothing else reaches a filter.
   method: (method) => /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(method),
+  condition: (condition) =>
+    claimOf(condition) !== null && condition.values.every((value) => isClaimValue(value) && isOneLine(value)),
   callee: mutualTlsLoss,
 }
 

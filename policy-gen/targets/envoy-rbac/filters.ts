@@ -1,7 +1,8 @@
 import type { Callee } from '../../../services/model/permission.ts'
+import { digest } from '../../grants/names.ts'
 import type { Grant, Rule } from '../../grants/rules.ts'
 import { isHttp, rulesOf } from '../../grants/rules.ts'
-import { permissionOf, principalOf } from './matchers.ts'
+import { permissionOf, principalsOf } from './matchers.ts'
 
 /** `enforce` decides; `shadow` only counts and logs what would have been decided. */
 export type Delivery = 'shadow' | 'enforce'
@@ -43,17 +44,18 @@ function delivered(rules: unknown, delivery: Delivery): Record<string, unknown> 
 function rbacOf(rules: readonly Rule[]): unknown {
   const policies = rules.map((rule) => [
     nameOf(rule),
-    { permissions: rule.to.map(permissionOf), principals: rule.principals.map(principalOf) },
+    { permissions: rule.to.map(permissionOf), principals: principalsOf(rule) },
   ])
   return { action: 'ALLOW', policies: Object.fromEntries(policies) }
 }
 
-// A caller has at most one rule of each kind: its first caller names it, whatever other rules come and go.
-function nameOf({ principals, to }: Rule): string {
-  const http = to.some(({ methods, paths }) => methods.length > 0 || paths.length > 0)
+// A caller has at most one rule of each kind and for the same users: its first caller names it, whatever other rules come and go.
+function nameOf({ principals, to, when }: Rule): string {
+  const users = when.length > 0 ? `, users ${digest(JSON.stringify(when))}` : ''
+  const http = users !== '' || to.some(({ methods, paths }) => methods.length > 0 || paths.length > 0)
   const [first = ''] = principals
   const others = principals.length > 1 ? ` and ${principals.length - 1} more` : ''
-  return `${first}${others}: ${http ? KINDS.http : KINDS.plain}`
+  return `${first}${others}: ${http ? KINDS.http : KINDS.plain}${users}`
 }
 
 /** A callee's grants for connections, and the ports at which they hold; empty for every port. */

@@ -1,5 +1,7 @@
+import type { Condition } from '../../../services/model/permission.ts'
+import { claimOf } from '../../grants/claims.ts'
 import { isPrefix, type PathPattern, prefixOf } from '../../grants/pattern.ts'
-import type { GrantProduct } from '../../grants/rules.ts'
+import type { GrantProduct, Rule } from '../../grants/rules.ts'
 import { TEMPLATE_VALUE } from '../../template-characters.ts'
 
 /** A node of Envoy's permission or principal tree (envoy.config.rbac.v3). */
@@ -24,11 +26,34 @@ export function permissionOf({ ports, methods, paths, notPaths }: GrantProduct):
   return rules.length > 1 ? { and_rules: { rules } } : only
 }
 
+/** Where Envoy's filter for tokens leaves what it verified, and under which name (`payload_in_metadata`): as Istio has it. */
+const TOKENS = 'envoy.filters.http.jwt_authn'
+const PAYLOAD = 'payload'
+
+/** Who a rule is for: its callers and, where it asks for users, only with their tokens. */
+export function principalsOf({ principals, when }: Pick<Rule, 'principals' | 'when'>): Matcher[] {
+  const callers = principals.map(principalOf)
+  if (when.length === 0) return callers
+  const [only] = callers
+  const who = callers.length === 1 && only ? only : { or_ids: { ids: callers } }
+  return [{ and_ids: { ids: [who, ...when.map(claimMatcher)] } }]
+}
+
+/** A claim that is one of the values, or a list with one of them. */
+function claimMatcher(condition: Condition): Matcher {
+  const path = [{ key: PAYLOAD }, { key: claimOf(condition) ?? '' }]
+  const value_matchers = condition.values.flatMap((exact) => {
+    const string_match = { exact }
+    return [{ string_match }, { list_match: { one_of: { string_match } } }]
+  })
+  return { metadata: { filter: TOKENS, path, value: { or_match: { value_matchers } } } }
+}
+
 /**
  * A caller by the URI of its certificate, which the listener must require and verify. `mtls_authenticated`, which Envoy
  * recommends, denies everything on a resumed TLS session (its issue 42668; the lab's Envoy 1.40.0 does so).
  */
-export function principalOf(principal: string): Matcher {
+function principalOf(principal: string): Matcher {
   return { authenticated: { principal_name: { exact: `spiffe://${principal}` } } }
 }
 

@@ -1,5 +1,6 @@
 import type { Permission } from '../../../services/model/permission.ts'
 import { casesOf } from '../../grants/cases.ts'
+import { verificationLoss } from '../../grants/claims.ts'
 import { evidenceLines, type Window } from '../../grants/comments.ts'
 import { grantsOf } from '../../grants/grants.ts'
 import { fileNames, kubernetesName } from '../../grants/names.ts'
@@ -7,6 +8,9 @@ import { yamlOf } from '../../grants/yaml.ts'
 import type { PolicyFile, Rendered } from '../target.ts'
 import { dialect } from './dialect.ts'
 import { connectionGrants, type Delivery, headOf, httpFilter, networkFilter } from './filters.ts'
+
+const VERIFIER =
+  'the filter envoy.filters.http.jwt_authn has to stand before this one, with payload_in_metadata "payload", and verify tokens'
 
 /** The order in which they are safe to deliver. */
 const DIRECTORIES: [Delivery, string][] = [
@@ -37,5 +41,5 @@ export function render(permissions: readonly Permission[], window: Window): Rend
     })
   })
   const sorted = files.sort((left, right) => (left.path < right.path ? -1 : 1))
-  return { files: sorted, loss, cases: casesOf(callees) }
+  return { files: sorted, loss: [...loss, ...verificationLoss(callees, VERIFIER)], cases: casesOf(callees) }
 }

@@ -1,4 +1,5 @@
 import type { Callee } from '../../../services/model/permission.ts'
+import { claimOf, isClaimValue, isOneLine } from '../../grants/claims.ts'
 import type { Dialect } from '../../grants/grants.ts'
 import { calleeLoss } from '../../grants/loss.ts'
 import type { Loss } from '../target.ts'
@@ -9,14 +10,14 @@ export const dialect: Dialect = {
   path: istioPath,
   // A star in a method is a wildcard to Istio, and methods are what the client sent.
   method: (method) => /^[A-Za-z0-9!#$%&'+.^_`|~-]+$/.test(method),
-  condition: ({ key, values }) =>
-    /^request\.auth\.claims\[[\w-]+\]$/.test(key) && values.length > 0 && values.every(isExact),
+  condition: (condition) =>
+    claimOf(condition) !== null && condition.values.length > 0 && condition.values.every(isExact),
   callee: (callee) => [...mutualTlsLoss(callee), ...rootNamespaceLoss(callee)],
 }
 
-// A star at either end is a wildcard, an empty value is none, and some of these characters end a line to YAML 1.1.
+// A star at either end is a wildcard.
 function isExact(value: string): boolean {
-  return value !== '' && !/^\*|\*$/.test(value) && !/[\p{C}\p{Zl}\p{Zp}]/u.test(value)
+  return isClaimValue(value) && isOneLine(value) && !/^\*|\*$/.test(value)
 }
 
 function rootNamespaceLoss(callee: Callee): Loss[] {

@@ -1,3 +1,4 @@
+import { issuersAt } from '../../grants/claims.ts'
 import type { CalleeGrants } from '../../grants/grants.ts'
 import { calleeLoss } from '../../grants/loss.ts'
 import type { Loss } from '../target.ts'
@@ -15,15 +16,14 @@ function isIssuer(text: string): boolean {
  * @returns null when no condition looks at tokens
  */
 export function requestAuthentication(
-  { callee, permissions, grants }: CalleeGrants,
+  entry: CalleeGrants,
   name: string,
   clustered: boolean,
-  binding: Binding = toWorkload(callee),
+  binding: Binding = toWorkload(entry.callee),
 ): { resource: unknown; loss: Loss } | null {
-  const conditional = [...grants.values()].flat().some(({ when }) => when.length > 0)
-  if (!conditional) return null
-  const seen = permissions.flatMap(({ evidence }) => evidence.users?.issuers ?? [])
-  const issuers = [...new Set(seen)].filter(isIssuer).sort()
+  const { callee } = entry
+  const issuers = issuersAt(entry)?.filter(isIssuer)
+  if (!issuers) return null
   const resource = {
     apiVersion: 'security.istio.io/v1',
     kind: 'RequestAuthentication',

@@ -10,6 +10,7 @@ allow if {
 	port_fits(grant)
 	method_fits(grant)
 	path_fits(grant)
+	users_fit(grant)
 }
 
 # Which callee is asked is said by the proxy's own configuration, never by the client.
@@ -42,6 +43,27 @@ path_fits(grant) if {
 	is_template(template)
 	is_of(template)
 	not excluded(grant)
+}
+
+users_fit(grant) if not "claims" in object.keys(grant)
+
+# Of each claim, one of the values.
+users_fit(grant) if {
+	count(grant.claims) > 0
+	every name, values in grant.claims {
+		some value in values
+		claims(name, value)
+	}
+}
+
+# What Envoy's filter for tokens verified and left behind; without a token it leaves nothing.
+token := input.attributes.metadataContext.filterMetadata["envoy.filters.http.jwt_authn"].payload
+
+claims(name, value) if token[name] == value
+
+claims(name, value) if {
+	is_array(token[name])
+	value in token[name]
 }
 
 excluded(grant) if {
@@ -116,7 +138,14 @@ request(one) := {"attributes": {
 	"destination": {"address": {"socketAddress": {"portValue": one.port}}},
 	"request": {"http": {"method": one.method, "path": one.path}},
 	"contextExtensions": {"cinch.callee": callee_of(one)},
+	"metadataContext": {"filterMetadata": metadata(object.get(one, "user", null))},
 }}
+
+metadata(user) := {"envoy.filters.http.jwt_authn": {"payload": {"iss": user.issuer, "groups": user.groups}}} if {
+	user != null
+}
+
+metadata(user) := {} if user == null
 
 callee_of(one) := id if {
 	some id, callee in data.cinch.callees

@@ -2,10 +2,11 @@ import type { PathFlag } from '../../../services/model/operation.ts'
 import type { Callee, Permission } from '../../../services/model/permission.ts'
 import { calleeIds } from '../../grants/callee-ids.ts'
 import { casesOf } from '../../grants/cases.ts'
+import { claimOf, isClaimValue, verificationLoss } from '../../grants/claims.ts'
 import { evidenceLines, type Window } from '../../grants/comments.ts'
 import { type CalleeGrants, type Dialect, grantsOf } from '../../grants/grants.ts'
 import { type WrittenPath, writablePath } from '../../grants/pattern.ts'
-import { type Grant, type GrantProduct, rulesOf } from '../../grants/rules.ts'
+import { type Grant, type Rule, rulesOf } from '../../grants/rules.ts'
 import type { Segment } from '../../observed-path.ts'
 import type { Rendered } from '../target.ts'
 import { POLICY, POLICY_TEST } from './policy.ts'
@@ -21,10 +22,18 @@ export function render(permissions: readonly Permission[], window: Window): Rend
     { path: 'policy.rego', content: POLICY },
     { path: 'policy_test.rego', content: POLICY_TEST },
   ]
-  return { files, loss, cases: casesOf(callees) }
+  return { files, loss: [...loss, ...verificationLoss(callees, VERIFIER)], cases: casesOf(callees) }
 }
 
-const dialect: Dialect = { path: regoPath, method: () => true, callee: () => [] }
+const VERIFIER =
+  'the filter envoy.filters.http.jwt_authn has to stand before ext_authz, whose metadata_context_namespaces names it, with payload_in_metadata "payload", and verify tokens'
+
+const dialect: Dialect = {
+  path: regoPath,
+  method: () => true,
+  condition: (condition) => claimOf(condition) !== null && condition.values.every(isClaimValue),
+  callee: () => [],
+}
 
 function regoPath(path: string, flags: readonly PathFlag[]): WrittenPath {
   const observed = writablePath(path, flags)
@@ -68,19 +77,19 @@ function dataOf(entry: CalleeGrants, window: Window) {
 }
 
 function productsOf(principal: string, grants: readonly Grant[]) {
-  return rulesOf(new Map([[principal, grants]]))
-    .flatMap(({ to }) => to)
-    .map(grantOf)
+  return rulesOf(new Map([[principal, grants]])).flatMap(grantsOfRule)
 }
 
 // What is not named is any: an empty list would match nothing.
-function grantOf({ ports, methods, paths, notPaths }: GrantProduct) {
-  return {
+function grantsOfRule({ to, when }: Rule) {
+  const claims = Object.fromEntries(when.map((condition) => [claimOf(condition) ?? '', condition.values]))
+  return to.map(({ ports, methods, paths, notPaths }) => ({
     ...(ports.length > 0 ? { ports } : {}),
     ...(methods.length > 0 ? { methods } : {}),
     ...(paths.length > 0 ? { paths } : {}),
     ...(notPaths.length > 0 ? { not_paths: notPaths } : {}),
-  }
+    ...(when.length > 0 ? { claims } : {}),
+  }))
 }
 
 function byText([left]: [string, unknown], [right]: [string, unknown]): number {

@@ -20,7 +20,14 @@ request(one) := {"attributes": {
 	"destination": {"address": {"socketAddress": {"portValue": one.port}}},
 	"request": {"http": {"method": one.method, "path": one.path}},
 	"contextExtensions": {"cinch.callee": callee_of(one)},
+	"metadataContext": {"filterMetadata": metadata(object.get(one, "user", null))},
 }}
+
+metadata(user) := {"envoy.filters.http.jwt_authn": {"payload": {"iss": user.issuer, "groups": user.groups}}} if {
+	user != null
+}
+
+metadata(user) := {} if user == null
 
 callee_of(one) := id if {
 	some id, callee in data.cinch.callees

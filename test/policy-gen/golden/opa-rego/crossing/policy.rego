@@ -9,6 +9,7 @@ allow if {
 	port_fits(grant)
 	method_fits(grant)
 	path_fits(grant)
+	users_fit(grant)
 }
 
 # Which callee is asked is said by the proxy's own configuration, never by the client.
@@ -41,6 +42,27 @@ path_fits(grant) if {
 	is_template(template)
 	is_of(template)
 	not excluded(grant)
+}
+
+users_fit(grant) if not "claims" in object.keys(grant)
+
+# Of each claim, one of the values.
+users_fit(grant) if {
+	count(grant.claims) > 0
+	every name, values in grant.claims {
+		some value in values
+		claims(name, value)
+	}
+}
+
+# What Envoy's filter for tokens verified and left behind; without a token it leaves nothing.
+token := input.attributes.metadataContext.filterMetadata["envoy.filters.http.jwt_authn"].payload
+
+claims(name, value) if token[name] == value
+
+claims(name, value) if {
+	is_array(token[name])
+	value in token[name]
 }
 
 excluded(grant) if {
