@@ -1,14 +1,16 @@
-import { assess, type Readers } from '../analyzer/checks/assess.ts'
+import { assess, type Counted, count, type Readers } from '../analyzer/checks/assess.ts'
 import { hopName } from '../analyzer/checks/check.ts'
+import { reportOf } from '../analyzer/findings/from-check.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
 import { sumByCallee } from '../analyzer/metrics/completeness.ts'
-import type { Assessment } from '../model/check.ts'
+import type { Assessment, Tuning } from '../model/check.ts'
 import type { NoisyCaller } from '../model/graph.ts'
 import { expectations } from '../store/queries/chain-counts.ts'
 import type { Window } from '../store/queries/rollups.ts'
 import type { Store } from '../store/store.ts'
 import type { ChainsAnswer } from './chains.ts'
 import { completeness } from './completeness.ts'
+import type { Producer } from './findings.ts'
 import type { Graphs } from './graphs.ts'
 import { hideNoise } from './noise.ts'
 import type { AskedWindow } from './window.ts'
@@ -18,19 +20,37 @@ export interface AskedChecks extends AskedWindow {
   requirement?: string | undefined
 }
 
-/** Requirements held against what a window of telemetry shows. */
-export async function checks(
-  store: Store,
-  window: Window,
-  requirement: string | undefined,
-  graphs: Graphs,
-  chainsOf: (asked: AskedWindow) => Promise<ChainsAnswer>,
-): Promise<Assessment> {
+export interface Checks {
+  /** Requirements held against what a window of telemetry shows. */
+  assess(window: Window, asked: Omit<AskedChecks, keyof AskedWindow>): Promise<Assessment>
+  /** What all checks see of a window, as findings. */
+  produce: Producer
+}
+
+/** What checks read. */
+export interface CheckSources {
+  store: Store
+  graphs: Graphs
+  chainsOf: (asked: AskedWindow) => Promise<ChainsAnswer>
+  /** What people said of findings that are none. */
+  tunings: () => Promise<Tuning[]>
+}
+
+export function createChecks(sources: CheckSources): Checks {
+  const counted = async (window: Window, requirement = ''): Promise<Counted> =>
+    await count(window, readersOf(window, sources), requirement)
+  return {
+    assess: async (window, { requirement }) => assess(await counted(window, requirement), await sources.tunings()),
+    produce: async (window, at) => (await counted(window)).countings.map((counting) => reportOf(counting, window, at)),
+  }
+}
+
+function readersOf(window: Window, { store, graphs, chainsOf }: CheckSources): Readers {
   const observed = once(() => graphs.observed(window))
   const operations = once(async () => (await graphs.operationsOf(await observed())).calls)
   // Users along chains are found where chains are.
   const chains = once(() => chainsOf(window))
-  const readers: Readers = {
+  return {
     calls: async () => (await observed()).calls,
     told: async () => (await observed()).told,
     operations: async () => observedOperations((await operations()).calls),
@@ -47,7 +67,6 @@ export async function checks(
     },
     completeness: async () => sumByCallee((await completeness(store, window)).hours),
   }
-  return await assess(window, readers, requirement)
 }
 
 const noisyHop = ({ source, destination }: NoisyCaller) =>

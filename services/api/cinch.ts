@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ChainAnswer } from '../analyzer/chains/describe.ts'
 import { findChains } from '../analyzer/chains/find.ts'
+import { reportOfReadBack } from '../analyzer/findings/from-read-back.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
 import type { View } from '../analyzer/graph/screen.ts'
 import { joinCallers } from '../analyzer/identity/join.ts'
@@ -22,7 +23,6 @@ import type { KafkaReceiver } from '../collector/receivers/kafka/receiver.ts'
 import { signalOf, submitRaw } from '../collector/receivers/raw.ts'
 import { createSenders, type Senders } from '../collector/senders.ts'
 import { findSource } from '../collector/sources/index.ts'
-import type { Assessment } from '../model/check.ts'
 import type { Comparison } from '../model/comparison.ts'
 import type { Graph, GroupBy, Screen } from '../model/graph.ts'
 import type { ObservedOperation } from '../model/operation.ts'
@@ -33,20 +33,21 @@ import { storedWindow, type Window } from '../store/queries/rollups.ts'
 import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
-import { type AskedChecks, checks } from './checks.ts'
 import { type CompletenessAnswer, completeness } from './completeness.ts'
 import { type DisagreementsAnswer, disagreements } from './disagreements.ts'
 import { type Doctor, examine } from './doctor.ts'
+import type { Findings, LookPace } from './findings.ts'
 import { createFreshness, type SourceListing } from './freshness.ts'
 import { createGraphs } from './graphs.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { type PolicyUses, policyQuestions } from './policy-questions.ts'
+import { createRequirements, type Requirements } from './requirements.ts'
 import { type StepUpAnswer, type StepUpRequest, stepUp } from './step-up.ts'
 import { createTemplates, type Templates } from './templates.ts'
 import { type AskedGraph, type AskedWindow, resolveWindow } from './window.ts'
 
 /** Everything that Cinch does for its users, the same for the command line and the API. */
-export interface Cinch extends PolicyUses {
+export interface Cinch extends PolicyUses, Requirements {
   /** Which operations ask users for more, whom that would have prompted, and the policies that ask. */
   stepUp(request: StepUpRequest): Promise<StepUpAnswer>
   migrated: number[]
@@ -82,8 +83,6 @@ export interface Cinch extends PolicyUses {
   completeness(window: AskedWindow): Promise<CompletenessAnswer>
   /** Where one word on who called is held against another's. */
   disagreements(window: AskedWindow): Promise<DisagreementsAnswer>
-  /** Requirements of NIST's documents, each with a verdict, and what shows it. */
-  checks(asked: AskedChecks): Promise<Assessment>
   /** Chains by root operation and shape, and where they break. */
   chains(asked: AskedChains): Promise<ChainsAnswer>
   /** One chain. @throws CinchError `not_found` */
@@ -125,6 +124,8 @@ export interface CinchOptions {
   chainsPace?: Pace
   /** For a service, which learns operations every now and then. */
   learnPace?: LearnPace
+  /** For a service, which looks for findings every now and then; absent, they are looked for when they are asked for. */
+  lookPace?: LookPace
 }
 
 /** Brings the store up to date, finishes what an earlier process left, and gives the uses of it. */
@@ -161,6 +162,13 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   if (migrated.length > 0) await learnOperations()
   const senders = createSenders(store)
   const lifecycle = createLifecycle(store)
+  const answers = questions(
+    store,
+    lifecycle,
+    async () => await (pace ? undefined : countChains()),
+    templates,
+    options.lookPace,
+  )
   return {
     migrated,
     recovered,
@@ -184,10 +192,22 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
     ...ingestion(store, committer, analyze, options.gatherer),
     learnOperations,
     templates: createTemplates(store, learner),
-    lifecycle,
-    ...questions(store, lifecycle, async () => await (pace ? undefined : countChains()), templates),
+    lifecycle: reporting(lifecycle, answers.findings),
+    ...answers,
     countChains,
     joinCallers: join,
+  }
+}
+
+/** What is read back and is not what was approved is a finding. */
+function reporting(lifecycle: Lifecycle, findings: Findings): Lifecycle {
+  return {
+    ...lifecycle,
+    readBack: async (files, target, by) => {
+      const result = await lifecycle.readBack(files, target, by)
+      await findings.take([reportOfReadBack(target, result, new Date().toISOString())])
+      return result
+    },
   }
 }
 
@@ -242,6 +262,7 @@ function questions(
   lifecycle: Lifecycle,
   chainsCounted: () => Promise<void>,
   templates: StoredTemplates,
+  lookPace?: LookPace,
 ): Omit<Cinch, Jobs | Ingestion> {
   const graphs = createGraphs(store, undefined, templates)
   const windowOf = async (asked: AskedWindow) =>
@@ -275,8 +296,7 @@ function questions(
     },
     doctor: async (source) => await examine(store, source === '' ? '' : findSource(source).id),
     completeness: async (asked) => await completeness(store, asked),
-    checks: async ({ requirement, ...asked }) =>
-      await checks(store, await windowOf(asked), requirement, graphs, chainsOf),
+    ...createRequirements({ store, graphs, windowOf, chainsOf, lookPace }),
     disagreements: async (asked) => await disagreements(store, asked),
     chains: chainsOf,
     chain: async (trace) => await chainByTrace(store, trace, templates),

@@ -3,6 +3,7 @@ import { USERS_MIN_MAX } from '../../policy-gen/conditions.ts'
 import { SENSITIVE_MAX } from '../../policy-gen/step-up/read.ts'
 import { DEPTH_MAX } from '../analyzer/graph/screen.ts'
 import { EVIDENCE } from '../model/evidence.ts'
+import { FINDING_STATES } from '../model/finding.ts'
 import { GROUP_BY } from '../model/graph.ts'
 import { ACRS } from '../model/step-up.ts'
 import { AGE_BOUNDS_S } from '../model/users.ts'
@@ -94,6 +95,31 @@ export const ChecksQuery = Type.Object({
   ...window,
   requirement: Type.Optional(text('Id of one requirement, such as ID-SEG-REC-1; all when absent', 64)),
 })
+
+const why = text('Why; kept with it', 1024)
+
+export const FindingsQuery = Type.Object({
+  state: Type.Optional(
+    Type.Union(
+      [...FINDING_STATES, 'all'].map((value) => Type.Literal(value)),
+      { description: 'Open ones when absent' },
+    ),
+  ),
+  since: Type.Optional(text('Seen since then: ISO 8601, or a span back from now such as 24h', 40)),
+  check: Type.Optional(text('Of this check only', 64)),
+})
+
+export const FindingParams = Type.Object({ id: text('Id of the finding, or its beginning', 32) })
+
+export const FindingActBody = Type.Object(
+  {
+    act: Type.Union(['acknowledge', 'accept', 'false', 'reopen'].map((value) => Type.Literal(value))),
+    why,
+    owner: Type.Optional(text('To accept: who bears it')),
+    until: Type.Optional(text('To accept: until when, ISO 8601', 40)),
+  },
+  { additionalProperties: false },
+)
 
 export const ChainParams = Type.Object({ trace: text('Trace id: 32 hexadecimal digits', 32) })
 

@@ -9,6 +9,7 @@ import { packageRoot } from '../store/root.ts'
 import { type RequestSpan, silent, type Telemetry } from '../telemetry/telemetry.ts'
 import type { Cinch } from './cinch.ts'
 import { countRequest, metricsText } from './metrics.ts'
+import { findingRoutes } from './routes/findings.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { liveRoutes } from './routes/live.ts'
@@ -123,6 +124,7 @@ export async function createServer({
   if (roles.collector) remoteWriteRoutes(app, cinch, isAdmin)
   if (!roles.api) return app
   readRoutes(app, cinch)
+  findingRoutes(app, cinch)
   liveRoutes(app, cinch)
   templateRoutes(app, cinch)
   policyRoutes(app, cinch)

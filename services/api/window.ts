@@ -20,8 +20,8 @@ const UNIT_MS: Record<string, number> = { m: 60_000, h: HOUR_MS, d: 24 * HOUR_MS
  * @throws CinchError `bad_time` for what is no time, or an end before the start
  */
 export function resolveWindow(asked: AskedWindow, stored: Window | undefined, now = Date.now()): Window {
-  const since = asked.since ? parseTime(asked.since, now) : Date.parse(stored?.since ?? '1970-01-01T00:00:00Z')
-  const until = asked.until ? parseTime(asked.until, now) : Date.parse(stored?.until ?? '1970-01-01T01:00:00Z')
+  const since = asked.since ? timeOf(asked.since, now) : Date.parse(stored?.since ?? '1970-01-01T00:00:00Z')
+  const until = asked.until ? timeOf(asked.until, now) : Date.parse(stored?.until ?? '1970-01-01T01:00:00Z')
   if (asked.since && asked.until && until <= since)
     throw new CinchError(
       'bad_time',
@@ -34,8 +34,8 @@ export function resolveWindow(asked: AskedWindow, stored: Window | undefined, no
   return { since: iso(start), until: iso(Math.max(Math.ceil(until / HOUR_MS) * HOUR_MS, start + HOUR_MS)) }
 }
 
-/** Milliseconds since 1970. ClickHouse's `DateTime` holds 1970 to 2105. */
-function parseTime(text: string, now: number): number {
+/** Milliseconds since 1970 of a time or a span back from now. ClickHouse's `DateTime` holds 1970 to 2105. @throws CinchError `bad_time` */
+export function timeOf(text: string, now: number): number {
   const back = /^(\d{1,6})([mhdw])$/.exec(text)
   const time = back ? now - Number(back[1]) * (UNIT_MS[back[2] ?? ''] ?? 0) : parseDate(text)
   if (Number.isNaN(time) || time < 0 || time > Date.UTC(2105, 0, 1)) {

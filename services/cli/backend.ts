@@ -48,6 +48,7 @@ export interface Backend {
   doctor(source: string): ReturnType<Cinch['doctor']>
   disagreements: Cinch['disagreements']
   checks: Cinch['checks']
+  findings: Pick<Cinch['findings'], 'list' | 'show' | 'act'>
   chains(asked: AskedChains): ReturnType<Cinch['chains']>
   templates: Cinch['templates']
   lifecycle: Omit<Cinch['lifecycle'], 'propose'>

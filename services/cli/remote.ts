@@ -41,6 +41,11 @@ export function remoteBackend(url: string, token: string): Backend {
     backtest: async (asked) => await call('POST', '/api/v1/policies/backtest', {}, JSON.stringify(asked)),
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
     checks: async (asked) => await get('/api/v1/checks', asked),
+    findings: {
+      list: async (asked) => await get('/api/v1/findings', asked),
+      show: async (id) => await get(`/api/v1/findings/${encodeURIComponent(id)}`),
+      act: async (id, act, { why }) => await post(`/api/v1/findings/${encodeURIComponent(id)}`, { ...act, why }),
+    },
     disagreements: async (window) => await get('/api/v1/disagreements', window),
     chains: async (asked) => await get('/api/v1/chains', asked),
     doctor: async (source) => await get('/api/v1/doctor', { source }),

@@ -16,6 +16,7 @@ import {
   stepCommands,
   windowsCommand,
 } from './commands/drafts.ts'
+import { findingActs, findingCommand, findingsCommand } from './commands/findings.ts'
 import { graphCommand } from './commands/graph.ts'
 import { ingestCommand } from './commands/ingest.ts'
 import { doctorCommand, migrateCommand, rejectsCommand, sourcesCommand } from './commands/look.ts'
@@ -39,6 +40,9 @@ export const COMMANDS: Command[] = [
   graphCommand,
   chainsCommand,
   checkCommand,
+  findingCommand,
+  ...findingActs,
+  findingsCommand,
   disagreementsCommand,
   operationsCommand,
   generateCommand,

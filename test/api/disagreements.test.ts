@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { DisagreementsAnswer } from '../../services/api/disagreements.ts'
 import { operator } from '../../services/collector/origin.ts'
+import type { FindingListing } from '../../services/model/finding.ts'
 import type { Graph } from '../../services/model/graph.ts'
 import { disagreementRows } from '../../services/store/queries/join-answers.ts'
 import { openedBy, taken } from '../analyzer/join-lines.ts'
@@ -129,4 +130,15 @@ test('one identity in two clusters is told: who may call as the one may as the o
   expect((await disagreements()).shared_principals).toEqual([
     { principal: 'cluster.local/ns/shop/sa/twins', clusters: ['east', 'west'] },
   ])
+})
+
+test('each is a finding, of those that it was said of', async () => {
+  const { findings } = (await api.ask('/api/v1/findings?check=caller-disagreement')).json<FindingListing>()
+  expect(findings.length).toBeGreaterThan(0)
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      ...{ subject: 'two_callers ? / shop/mail shop/web -> shop/orders', place: 'shop/orders', severity: 'high' },
+      ...{ state: 'open', last_seen: '2026-11-05T11:00:01.000000Z' },
+    }),
+  )
 })

@@ -24,7 +24,7 @@ describe('cinch check', () => {
   test('nothing came: nothing is met, and nothing is not', async () => {
     const ran = await runHere(['check'], { store })
     expect(ran.code).toBe(0)
-    expect(ran.stdout).toMatch(/: 0 not met, \d+ not enough data, 17 not observable, 0 met\n/)
+    expect(ran.stdout).toMatch(/: 0 not met, \d+ not enough data, 17 not observable, 0 attested, 0 met\n/)
   })
 
   test('one requirement: the verdict, what shows it, and what the check does not see', async () => {

@@ -1,10 +1,11 @@
-import { type Counted, defineCheck, hopName, hopsWithin, tallyOf } from './check.ts'
+import { type Counted, defineCheck, hopName, hopOf, hopsWithin, tallyOf } from './check.ts'
 
 export const bypassedEnforcement = defineCheck({
   id: 'bypassed-enforcement',
   title: 'what the network saw between workloads, an enforcement point logged as well',
   unit: 'pairs of workloads',
   fault: 'talked past every enforcement point',
+  severity: 'critical',
   seenMin: 1,
   blind:
     'what the network layer does not report: without flows (Hubble) nothing is known, also of a cluster that has none beside one that has; a flow around the proxy beside logged requests of the same pair; traffic within a Pod',
@@ -15,9 +16,9 @@ export const bypassedEnforcement = defineCheck({
     const hops = hasFlows ? hopsWithin(calls).filter(({ row }) => row.reporter !== 'span') : []
     const pairs = Map.groupBy(hops, hopName)
     return tallyOf(
-      [...pairs].map(([name, of]): Counted => {
+      [...pairs.values()].flatMap((of): Counted[] => {
         const isPast = of.every(({ row }) => row.reporter === 'flow')
-        return { name, times: 1, shows: isPast ? 'unmet' : 'met' }
+        return of.slice(0, 1).map((call) => ({ ...hopOf(call), times: 1, shows: isPast ? 'unmet' : 'met' }))
       }),
     )
   },

@@ -1,4 +1,5 @@
-import type { Tally } from '../../model/check.ts'
+import type { SubjectTally, Tally } from '../../model/check.ts'
+import type { Severity } from '../../model/finding.ts'
 import type { GraphNode } from '../../model/graph.ts'
 import type { Inventory } from '../../model/inventory.ts'
 import type { ObservedOperation } from '../../model/operation.ts'
@@ -33,6 +34,8 @@ export interface Check<Name extends keyof Facts = keyof Facts> {
   unit: string
   /** What those that do not show it did, in the past tense. */
   fault: string
+  /** Of a finding of it. */
+  severity: Severity
   /** So many must show it; `SEEN_MIN` when absent. */
   seenMin?: number
   /** So large a share may show the contrary; none when absent. */
@@ -51,28 +54,54 @@ export function defineCheck<Name extends keyof Facts>(check: Check<Name>): Check
 
 /** A thing that is counted: what it is called, how often, and which way it shows. */
 export interface Counted {
-  name: string
+  /** Stays the same from window to window. */
+  subject: string
+  /** What it is part of, and by whose word it would be seen again; itself when absent. */
+  place?: string
+  note?: string
   times: number
-  shows: 'met' | 'unmet' | 'untold'
+  /** `aside`: it is not what is asked about; yet whoever told it would have told of the other, too. */
+  shows: 'met' | 'unmet' | 'untold' | 'aside'
+  /** Of one that shows the contrary: when, ISO 8601. */
+  seen?: { first_seen: string; last_seen: string }
 }
 
-/** Sums; samples are the names of those that show the contrary, or, without any, of those that are not told. */
+/** Sums, of all and by subject. */
 export function tallyOf(counted: Iterable<Counted>): Tally {
   const sums = { met: 0, unmet: 0, untold: 0 }
-  const names = { met: new Map<string, number>(), unmet: new Map<string, number>(), untold: new Map<string, number>() }
-  for (const { name, times, shows } of counted) {
+  const subjects = new Map<string, SubjectTally>()
+  for (const { subject, place = subject, note = '', times, shows, seen } of counted) {
     if (times === 0) continue
-    sums[shows] += times
-    names[shows].set(name, (names[shows].get(name) ?? 0) + times)
+    const one = subjects.get(subject) ?? emptyTally(subject, place)
+    subjects.set(subject, one)
+    one[shows] += times
+    if (note !== '') one.note = note
+    if (shows !== 'aside') sums[shows] += times
+    if (shows !== 'unmet' || !seen) continue
+    if (one.first_seen === '' || seen.first_seen < one.first_seen) one.first_seen = seen.first_seen
+    if (seen.last_seen > one.last_seen) one.last_seen = seen.last_seen
   }
-  const told = [...(sums.unmet > 0 ? names.unmet : names.untold)].sort(
-    ([a, timesA], [b, timesB]) => timesB - timesA || (a < b ? -1 : 1),
-  )
-  return { ...sums, samples: told.map(([name]) => name) }
+  return { ...sums, subjects: [...subjects.values()] }
 }
+
+const emptyTally = (subject: string, place: string): SubjectTally => ({
+  ...{ subject, place, note: '', met: 0, unmet: 0, untold: 0, aside: 0 },
+  ...{ first_seen: '', last_seen: '' },
+})
+
+/** What a person reads of a subject. */
+export const textOf = ({ subject, note }: SubjectTally) => (note === '' ? subject : `${subject} ${note}`)
 
 export const hopName = ({ source, destination }: { source: { id: string }; destination: { id: string } }) =>
   `${source.id} -> ${destination.id}`
+
+/** A hop as it is counted. */
+export const hopOf = ({ row, source, destination }: Call<UsageRow>) => ({
+  subject: hopName({ source, destination }),
+  place: destination.id,
+  times: row.requests,
+  seen: row,
+})
 
 /** Private, shared and loopback networks: RFC 1918, 3927, 4193, 4291, 6598. */
 const PRIVATE =

@@ -7,18 +7,22 @@ export const completeChains = defineCheck({
   fault: 'broke',
   // Collectors drop batches when they restart; with more than that, what a user's request did is not known.
   unmetShareMax: 0.01,
+  severity: 'low',
   blind: 'calls that left neither a span nor a line with a trace id; requests that are not traced at all',
   fix: 'cinch chains names each place where they break, and why',
   reads: ['chains'],
   tally: ({ chains: { chains, complete, roots } }) => {
-    const places = roots.flatMap(({ breaks }) => breaks)
-    const told = places.map(
-      ({ kind, caller, callee, chains: times }): Counted => ({
-        name: `${kind}: ${caller || '?'} -> ${callee || '?'}`,
-        times,
-        shows: 'unmet',
+    const told = roots.flatMap(({ callee: place, method, path, chains: all, complete: whole, breaks }): Counted[] => [
+      { subject: [place, method, path].join(' ').trim(), place, times: whole, shows: 'met' },
+      ...breaks.flatMap(({ kind, caller, callee, chains: times }): Counted[] => {
+        const one = { subject: `${kind}: ${caller || '?'} -> ${callee || '?'}`, place }
+        return [
+          { ...one, times, shows: 'unmet' },
+          { ...one, times: all - times, shows: 'met' },
+        ]
       }),
-    )
-    return { met: complete, unmet: chains - complete, untold: 0, samples: tallyOf(told).samples }
+    ])
+    // A chain may break in several places, and is one.
+    return { met: complete, unmet: chains - complete, untold: 0, subjects: tallyOf(told).subjects }
   },
 })

@@ -5,6 +5,7 @@ export const forwardedContext = defineCheck({
   title: 'services pass the tracing context on',
   unit: 'services in chains',
   fault: 'never led on, though they call others',
+  severity: 'low',
   seenMin: 2,
   blind: 'a service that passes it on for some of its operations only; services that are in no chain',
   fix: 'instrument the service, or copy the headers traceparent and tracestate from its request to its calls',
@@ -13,8 +14,8 @@ export const forwardedContext = defineCheck({
     const lost = new Set(context_lost.map(({ service }) => service))
     const seen = new Set(roots.flatMap(({ shapes }) => shapes.flatMap(({ tree }) => (tree ? leadingOn(tree) : []))))
     return tallyOf([
-      ...[...lost].map((name): Counted => ({ name, times: 1, shows: 'unmet' })),
-      ...[...seen].filter((name) => !lost.has(name)).map((name): Counted => ({ name, times: 1, shows: 'met' })),
+      ...[...lost].map((subject): Counted => ({ subject, times: 1, shows: 'unmet' })),
+      ...[...seen].filter((name) => !lost.has(name)).map((subject): Counted => ({ subject, times: 1, shows: 'met' })),
     ])
   },
 })

@@ -10,6 +10,7 @@ export const loggedRequests = defineCheck({
   title: 'the access logs tell of every request that the proxies counted',
   unit: 'callees with counters',
   fault: 'have more requests counted than logged',
+  severity: 'medium',
   seenMin: 1,
   blind: 'requests that neither a log nor a counter tells of; callees whose counters are not collected',
   fix: 'look for filters and sampling in the access log’s configuration, and for logs that do not arrive (cinch sources)',
@@ -17,9 +18,10 @@ export const loggedRequests = defineCheck({
   tally: ({ completeness }) =>
     tallyOf(
       completeness.map(({ callee, reporter, logs, metrics, missing }): Counted => {
-        const name = `${callee} (${reporter}): ${logs.toLocaleString('en')} of ${Math.round(metrics).toLocaleString('en')} logged`
-        if (metrics < COUNTED_MIN) return { name, times: 1, shows: 'untold' }
-        return { name, times: 1, shows: missing > MISSING_SHARE_MAX ? 'unmet' : 'met' }
+        const note = `${logs.toLocaleString('en')} of ${Math.round(metrics).toLocaleString('en')} logged`
+        const one = { subject: `${callee} (${reporter})`, place: callee, note, times: 1 }
+        if (metrics < COUNTED_MIN) return { ...one, shows: 'untold' }
+        return { ...one, shows: missing > MISSING_SHARE_MAX ? 'unmet' : 'met' }
       }),
     ),
 })

@@ -3,6 +3,7 @@ import { type Counted, defineCheck, type Facts, tallyOf } from './check.ts'
 /** What a workload's own proxy says of itself; a caller's word on another is none. */
 interface Own {
   workload: string
+  namespace: string
   principal: string
   service: string
 }
@@ -12,6 +13,7 @@ export const oneIdentity = defineCheck({
   title: 'each microservice has one identity, and no other has it',
   unit: 'identities',
   fault: 'were of several services, or one of several that a workload has',
+  severity: 'high',
   seenMin: 2,
   blind:
     'workloads that only their peers report; the same workload in two clusters with one identity, which namespace sameness allows; versions of one service may share theirs',
@@ -22,16 +24,17 @@ export const oneIdentity = defineCheck({
     const byWorkload = Map.groupBy(own, ({ workload }) => workload)
     const counted = [...Map.groupBy(own, ({ principal }) => principal)].map(([principal, of]): Counted => {
       const doubled = of.find(({ workload }) => distinct(byWorkload.get(workload) ?? [], 'principal').length > 1)
-      if (doubled) return { name: `${principal} (${doubled.workload} has others, too)`, times: 1, shows: 'unmet' }
+      const one = { subject: principal, place: of[0]?.namespace ?? '', times: 1 }
+      if (doubled) return { ...one, note: `(${doubled.workload} has others, too)`, shows: 'unmet' }
       const workloads = distinct(of, 'workload')
-      if (workloads.length === 1) return { name: principal, times: 1, shows: 'met' }
+      if (workloads.length === 1) return { ...one, shows: 'met' }
       const services = workloads.map((name) => servicesOf(of, name))
-      const name = `${principal} (${workloads.join(', ')})`
+      const named = { ...one, note: `(${workloads.join(', ')})` }
       // Versions of a service are one microservice; where a service is not told, nobody knows.
-      if (services.some((names) => names.size === 0)) return { name, times: 1, shows: 'untold' }
+      if (services.some((names) => names.size === 0)) return { ...named, shows: 'untold' }
       const [first = new Set<string>()] = services
       const isCommon = [...first].some((service) => services.every((names) => names.has(service)))
-      return { name, times: 1, shows: isCommon ? 'met' : 'unmet' }
+      return { ...named, shows: isCommon ? 'met' : 'unmet' }
     })
     return tallyOf(counted)
   },
@@ -40,7 +43,8 @@ export const oneIdentity = defineCheck({
 /** Where nothing but the identity names a callee, it says nothing of whose it is. */
 function ownOf({ row, destination }: Facts['calls'][number]): Own[] {
   if (row.reporter !== 'destination' || row.destination_principal === '' || destination.workload === '') return []
-  return [{ workload: destination.id, principal: row.destination_principal, service: row.destination_service }]
+  const { id: workload, namespace } = destination
+  return [{ workload, namespace, principal: row.destination_principal, service: row.destination_service }]
 }
 
 const distinct = (of: readonly Own[], key: keyof Own) => [...new Set(of.map((one) => one[key]))].sort()

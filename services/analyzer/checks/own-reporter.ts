@@ -8,6 +8,7 @@ export const ownReporter = defineCheck({
   title: 'every workload that is called has a data-plane element of its own that reports',
   unit: 'called workloads',
   fault: 'were only told of by their peers',
+  severity: 'medium',
   seenMin: 1,
   blind: 'workloads that nobody calls; a proxy that reports some of its requests and not others; the control plane',
   fix: 'a sidecar, waypoint or node proxy for the workload, and its access log sent here',
@@ -18,9 +19,9 @@ export const ownReporter = defineCheck({
     )
     // Where no proxy reports at all it is not known what there is.
     const anyProxy = within.some(({ row }) => PROXIES.has(row.reporter))
-    const counted = [...Map.groupBy(within, ({ destination }) => destination.id)].map(([name, of]): Counted => {
+    const counted = [...Map.groupBy(within, ({ destination }) => destination.id)].map(([subject, of]): Counted => {
       const own = of.some(({ row }) => row.reporter === 'destination' || row.reporter === 'gateway')
-      return { name, times: 1, shows: own ? 'met' : anyProxy ? 'unmet' : 'untold' }
+      return { subject, times: 1, shows: own ? 'met' : anyProxy ? 'unmet' : 'untold' }
     })
     return tallyOf(counted)
   },

@@ -5,6 +5,7 @@ export const usersOnRequests = defineCheck({
   title: 'every request carries the credential of an end user that was verified',
   unit: 'application requests',
   fault: 'carried no user',
+  severity: 'low',
   blind: 'proxies that verify no tokens tell of no users; operations that their owner would call machine-to-machine',
   fix: 'ask for a verified token at the workload (policies generate --users), or have the owner declare the operation',
   reads: ['operations'],
@@ -12,14 +13,18 @@ export const usersOnRequests = defineCheck({
     tallyOf(
       operations
         .filter(({ protocol, reporter }) => protocol !== 'tcp' && reporter !== 'span' && reporter !== 'flow')
-        .flatMap(({ destination, method, path, users, requests }): Counted[] => {
-          const name = [destination.id, method, path].filter((part) => part !== '').join(' ')
-          if (!users) return [{ name, times: requests, shows: 'untold' }]
+        .flatMap(({ destination, method, path, users, requests, firstSeen, lastSeen }): Counted[] => {
+          const one = {
+            subject: [destination.id, method, path].filter((part) => part !== '').join(' '),
+            place: destination.id,
+            seen: { first_seen: firstSeen, last_seen: lastSeen },
+          }
+          if (!users) return [{ ...one, times: requests, shows: 'untold' }]
           const seen = users.seen.reduce((sum, one) => sum + one.requests, 0)
           return [
-            { name, times: seen, shows: 'met' },
-            { name, times: users.without.requests, shows: 'unmet' },
-            { name, times: users.untold.requests, shows: 'untold' },
+            { ...one, times: seen, shows: 'met' },
+            { ...one, times: users.without.requests, shows: 'unmet' },
+            { ...one, times: users.untold.requests, shows: 'untold' },
           ]
         }),
     ),

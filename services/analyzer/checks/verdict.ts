@@ -1,4 +1,4 @@
-import type { CheckResult, Requirement, RequirementResult, Tally } from '../../model/check.ts'
+import type { AppliedTuning, CheckResult, Counts, Requirement, RequirementResult } from '../../model/check.ts'
 import type { Check } from './check.ts'
 
 /** With none of a hundred showing the contrary, at most some 3 % of all do, with 95 % confidence (rule of three: Hanley, Lippman-Hand 1983). */
@@ -9,7 +9,7 @@ export const UNTOLD_SHARE_MAX = 0.001
 type Bounds = Pick<Check, 'seenMin' | 'unmetShareMax'>
 
 /** One that shows the contrary is a no, however little else came; a yes takes enough that show it, and hardly any that are not told. */
-export function verdictOf({ met, unmet, untold }: Omit<Tally, 'samples'>, bounds: Bounds = {}): CheckResult['verdict'] {
+export function verdictOf({ met, unmet, untold }: Counts, bounds: Bounds = {}): CheckResult['verdict'] {
   if (unmet > (bounds.unmetShareMax ?? 0) * (met + unmet)) return 'not_met'
   if (met < (bounds.seenMin ?? SEEN_MIN)) return 'not_enough_data'
   return untold > UNTOLD_SHARE_MAX * (met + unmet + untold) ? 'not_enough_data' : 'met'
@@ -17,7 +17,13 @@ export function verdictOf({ met, unmet, untold }: Omit<Tally, 'samples'>, bounds
 
 const count = (value: number) => value.toLocaleString('en')
 
-export function whyOf({ met, unmet, untold }: Omit<Tally, 'samples'>, check: Check): string {
+export function whyOf(counts: Counts, check: Check, tuned: readonly Pick<AppliedTuning, 'left_out'>[] = []): string {
+  const leftOut = tuned.reduce((sum, { left_out }) => sum + left_out, 0)
+  const note = leftOut > 0 ? `; ${count(leftOut)} are left out, for people said that they are none` : ''
+  return plainWhy(counts, check) + note
+}
+
+function plainWhy({ met, unmet, untold }: Counts, check: Check): string {
   const { unit, fault, seenMin = SEEN_MIN } = check
   const all = count(met + unmet + untold)
   switch (verdictOf({ met, unmet, untold }, check)) {

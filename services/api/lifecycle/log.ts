@@ -6,6 +6,7 @@ import { CinchError } from '../../model/errors.ts'
 import type { LogEntry, LogHead, LogVerdict, Said } from '../../model/lifecycle.ts'
 import { appendPolicyLog, policyLogHash, readPolicyLog } from '../../store/queries/policy-log.ts'
 import type { Store } from '../../store/store.ts'
+import { byOf } from '../by.ts'
 
 /** Who says something, and why: kept with it. */
 export interface By {
@@ -13,8 +14,6 @@ export interface By {
   why: string
 }
 
-/** Of an entry's texts. */
-const WHY_LENGTH_MAX = 1024
 /** Entries of one statement, which holds 256 KiB. */
 const APPENDED_MAX = 50
 /** Other writers may come first; so many times in a row they do not. */
@@ -58,7 +57,7 @@ export function createPolicyLog(store: Store, now: () => number = Date.now): Pol
     return { written: entries, raced: false }
   }
   const append: PolicyLog['append'] = async (by, decide) => {
-    const told = checked(by)
+    const told = byOf(by)
     const all: LogEntry[] = []
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const { written, raced } = await tryOnce(told, decide)
@@ -86,19 +85,6 @@ function broken({ seq, what }: LogVerdict['faults'][number]): CinchError {
     `the log of policies is not as it was written: entry ${seq} ${what}`,
     'see cinch policies log --verify; nothing is added until it is restored from a backup',
   )
-}
-
-function checked({ who, why }: By): By {
-  const text = (value: string, name: string) => {
-    const clean = value.trim().toWellFormed()
-    if (clean !== '' && clean.length <= WHY_LENGTH_MAX) return clean
-    throw new CinchError(
-      'bad_option',
-      `${name} is not told, or is longer than ${WHY_LENGTH_MAX} characters`,
-      'say it: it is kept in the log',
-    )
-  }
-  return { who: text(who, 'who does it'), why: text(why, 'why') }
 }
 
 // Outside of the store: whoever can write there could cut the log's end off, and nothing in it would show that.

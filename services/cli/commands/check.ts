@@ -1,4 +1,4 @@
-import type { Assessment, CheckResult, RequirementResult, Verdict } from '../../model/check.ts'
+import type { AppliedTuning, Assessment, CheckResult, RequirementResult, Verdict } from '../../model/check.ts'
 import { CinchError } from '../../model/errors.ts'
 import { type Command, table, toJson } from '../command.ts'
 import { WINDOW } from '../options.ts'
@@ -35,6 +35,7 @@ const VERDICTS: Record<Verdict, string> = {
   not_met: 'not met',
   not_enough_data: 'not enough data',
   not_observable: 'not observable',
+  attested: 'attested',
   met: 'met',
 }
 
@@ -57,17 +58,22 @@ function text(answer: Assessment, isDetailed: boolean): string {
   return [heading(answer), table(['requirement', 'verdict', 'why'], rows), ...shown.map(details)].join('\n')
 }
 
-function details({ id, title, verdict, why, evidence, blind, fix }: CheckResult): string {
+function details({ id, title, verdict, why, evidence, tuned, blind, fix }: CheckResult): string {
   const { samples, left_out } = evidence
   return [
     `\n${id}: ${title}`,
     `  ${VERDICTS[verdict]}: ${why}`,
     ...samples.map((sample) => `    ${printable(sample)}`),
     ...(left_out > 0 ? [`    and ${left_out.toLocaleString('en')} more`] : []),
+    ...tuned.map((one) => `    left out: ${printable(leftOut(one))}`),
     `  does not see: ${blind}`,
     ...(verdict === 'met' ? [] : [`  to do: ${fix}`]),
   ].join('\n')
 }
+
+/** What people said of a subject that the check was wrong about. */
+const leftOut = ({ subject, left_out, tolerated, who, why, finding }: AppliedTuning) =>
+  `${subject}: ${left_out.toLocaleString('en')}, up to ${(tolerated * 100).toPrecision(3)} %, for ${who} said: ${why} (finding ${finding.slice(0, 12)})`
 
 function markdown(answer: Assessment): string {
   const row = (cells: string[]) => `| ${cells.join(' | ')} |`
@@ -75,8 +81,10 @@ function markdown(answer: Assessment): string {
     row([id, document, asks, VERDICTS[verdict], why, sp800_53.join(', '), cisa].map(inCell)),
   )
   const checks = answer.checks.map(
-    ({ id, title, verdict, evidence: { counts, samples, queries, left_out }, blind }) => {
-      const listed = samples.map(inCell).join('<br>') + (left_out > 0 ? `<br>and ${left_out} more` : '')
+    ({ id, title, verdict, evidence: { counts, samples, queries, left_out }, tuned, blind }) => {
+      const more = left_out > 0 ? [`and ${left_out} more`] : []
+      const excused = tuned.map((one) => inCell(`left out: ${leftOut(one)}`))
+      const listed = [...samples.map(inCell), ...more, ...excused].join('<br>')
       const sums = `${counts.met} met, ${counts.unmet} not met, ${counts.untold} untold; read: ${queries.join(', ')}`
       return row([id, inCell(title), VERDICTS[verdict], sums, listed, inCell(blind)])
     },

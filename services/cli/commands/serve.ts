@@ -39,6 +39,10 @@ const CHAINS_PAUSE_MS = 200
 const LEARN_EVERY_MS = 10_000
 const LEARN_PACE = { changedShare: 0.1, againMs: 600_000, restRatio: 1, waitMs: 0 }
 
+/** Findings: within a minute of what led to them; a look takes at most a tenth of the time. */
+const LOOK_EVERY_MS = 20_000
+const LOOK_PACE = { restRatio: 9 }
+
 export const serveCommand: Command = {
   name: 'serve',
   usage: '[--roles collector,analyzer,api] [--host ADDRESS] [--port N]',
@@ -100,6 +104,7 @@ async function serve(
     spansSettledMs: SPANS_SETTLED_MS,
     joinPace: { settledMs: JOIN_SETTLED_MS, pauseMs: JOIN_PAUSE_MS },
     learnPace: LEARN_PACE,
+    lookPace: LOOK_PACE,
     chainsPace: { settledMs: CHAINS_SETTLED_MS, pauseMs: CHAINS_PAUSE_MS },
   })
   noteRecovery(cinch.recovered, note)
@@ -130,6 +135,7 @@ async function serve(
       stops.push(repeated('the join of callers', () => cinch.joinCallers(), JOIN_EVERY_MS, note))
       stops.push(repeated('learning of operations', () => cinch.learnOperations(), LEARN_EVERY_MS, note))
       stops.push(repeated('the search for chains', () => cinch.countChains(), CHAINS_EVERY_MS, note))
+      stops.push(repeated('the look for findings', () => cinch.findings.look(), LOOK_EVERY_MS, note))
     }
     if (roles.has('collector')) stops.push(await startOtlp(cinch, host, { args, print, note }))
     if (roles.has('collector')) stops.push(await startScrapers(cinch, args, note))

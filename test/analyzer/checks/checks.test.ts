@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { resultOfCheck } from '../../../services/analyzer/checks/assess.ts'
+import type { Check } from '../../../services/analyzer/checks/check.ts'
 import { CHECKS } from '../../../services/analyzer/checks/index.ts'
 import { REQUIREMENTS } from '../../../services/analyzer/checks/requirements.ts'
 import type { Assessment } from '../../../services/model/check.ts'
@@ -72,8 +73,8 @@ async function played({ check, rows = [], load }: Scenario, at: number) {
 test('of many places some are listed, and the others counted', () => {
   const [check] = CHECKS.filter(({ id }) => id === 'kept-users')
   const users_along = Array.from({ length: 25 }, (_, at) => ({ caller: `a${at}`, callee: 'b', met: 9, unmet: at + 1 }))
-  const facts = { users_along } as unknown as Parameters<typeof resultOfCheck>[1]
-  const result = resultOfCheck(check!, facts, { since: '', until: '' })
+  const facts = { users_along } as unknown as Parameters<Check['tally']>[0]
+  const result = resultOfCheck(check!, check!.tally(facts), { since: '', until: '' })
   expect(result.evidence.samples).toEqual(Array.from({ length: 10 }, (_, at) => `a${24 - at} -> b`))
   expect(result.evidence.left_out).toBe(15)
 })
