@@ -30,7 +30,10 @@ test('requirements stand under their document, in the order of the answer; a doc
 })
 
 test('the sentence of state counts what is not seen apart from what is met', () => {
-  expect(countVerdicts(all)).toEqual({ met: 1, not_met: 1, not_enough_data: 1, not_observable: 1 })
+  expect(countVerdicts(all)).toEqual({ met: 1, attested: 0, not_met: 1, not_enough_data: 1, not_observable: 1 })
   expect(summary(all)).toBe('1 of 4 requirements shown to be met; the contrary of 1 is seen; of 2 nothing is shown.')
+  expect(summary([...all, requirement('B-2', 'B', 'attested')])).toBe(
+    '1 of 5 requirements shown to be met; for 1 somebody answers; the contrary of 1 is seen; of 2 nothing is shown.',
+  )
   expect(summary([])).toBe('0 of 0 requirements shown to be met; the contrary of none is seen; of 0 nothing is shown.')
 })

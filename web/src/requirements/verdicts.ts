@@ -6,6 +6,12 @@ export const VERDICTS: { id: Verdict; title: string; mark: string; note: string 
   { id: 'not_met', title: 'Not met', mark: '×', note: 'Telemetry shows the contrary.' },
   { id: 'not_enough_data', title: 'Not enough data', mark: '?', note: 'It could be shown, and too little came.' },
   { id: 'met', title: 'Met', mark: '✓', note: 'Telemetry shows it, in this window.' },
+  {
+    id: 'attested',
+    title: 'Attested',
+    mark: '§',
+    note: 'No telemetry shows it; somebody answers for it, until a day.',
+  },
   { id: 'not_observable', title: 'Not observable', mark: '–', note: 'No telemetry ever shows it.' },
 ]
 
@@ -24,7 +30,7 @@ export function sections(requirements: readonly RequirementResult[], verdict: Ve
 }
 
 export function countVerdicts(requirements: readonly RequirementResult[]): Record<Verdict, number> {
-  const counts = { met: 0, not_met: 0, not_enough_data: 0, not_observable: 0 }
+  const counts = { met: 0, attested: 0, not_met: 0, not_enough_data: 0, not_observable: 0 }
   for (const { verdict } of requirements) counts[verdict] += 1
   return counts
 }
@@ -35,5 +41,6 @@ export function summary(requirements: readonly RequirementResult[]): string {
   const unknown = counts.not_enough_data + counts.not_observable
   const shown = `${counts.met} of ${plural(requirements.length, 'requirement')} shown to be met`
   const contrary = counts.not_met === 0 ? 'the contrary of none is seen' : `the contrary of ${counts.not_met} is seen`
-  return `${shown}; ${contrary}; of ${unknown} nothing is shown.`
+  const answered = counts.attested === 0 ? '' : `; for ${counts.attested} somebody answers`
+  return `${shown}${answered}; ${contrary}; of ${unknown} nothing is shown.`
 }
