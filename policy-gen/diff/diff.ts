@@ -6,7 +6,7 @@ import { PolicyError } from '../errors.ts'
 import type { InventoryIndex } from '../inventory-index.ts'
 import { askedOf, type ReplayContext } from '../replay/asked.ts'
 import { behindEnds } from '../replay/behind.ts'
-import type { DeployedRules } from '../replay/deployed.ts'
+import type { DeployedRules, RuleField } from '../replay/deployed.ts'
 import { type PolicyText, readPolicySet } from '../replay/documents.ts'
 import { formats } from '../replay/formats.ts'
 import { isTemplate } from '../replay/istio/paths.ts'
@@ -40,31 +40,33 @@ export function diff(
   const others = deployed.flatMap(({ rules }) => rules).filter((rule) => !shadowed.has(rule))
   const guards = guardsOf(context.window)
   const shown = (rule: DeployedRule) => ruleUse(rule, uses.get(rule) ?? [], guards)
-  const says = new Map(deployed.flatMap((one) => one.rules.map((rule) => [rule, one.says] as const)))
+  const setOf = new Map(deployed.flatMap((one) => one.rules.map((rule) => [rule, one] as const)))
   const {
     revoke = [],
     restrict = [],
     keep = [],
-  } = Object.groupBy(others, (rule) => useOf(rule, uses.get(rule), says.get(rule) ?? []))
+  } = Object.groupBy(others, (rule) => useOf(rule, uses.get(rule), setOf.get(rule)))
   return {
     window: context.window,
     days: daysOf(context.window).length,
     requests: replayed.requests,
     grant: replayed.newly_denied,
+    uncertain: replayed.uncertain.reduce((sum, { requests }) => sum + requests, 0),
     revoke: revoke.map(shown),
     restrict: restrict.map(shown),
     shadowed: [...shadowed].map(([rule, by]) => ({ ...rule, by: by.rule })),
     kept: keep.length,
+    unread: deployed.flatMap(({ unread = [] }) => unread),
   }
 }
 
 function useOf(
   rule: DeployedRule,
   uses: readonly ObservedOperation[] | undefined,
-  says: DeployedRules['says'],
+  set: DeployedRules | undefined,
 ): 'revoke' | 'restrict' | 'keep' {
   if (!uses) return 'revoke'
-  return isBroad(rule, uses, says) ? 'restrict' : 'keep'
+  return set && isBroad(rule, uses, set) ? 'restrict' : 'keep'
 }
 
 function deployedIn(files: readonly PolicyText[], layers: LayerContext): DeployedRules[] {
@@ -107,19 +109,24 @@ function guardsOf(window: { since: string; until: string }): string[] {
  * template says what was seen: many values of one operation.
  */
 function isBroad(
-  { source, port, method, path, conditions }: DeployedRule,
+  rule: DeployedRule,
   uses: readonly ObservedOperation[],
-  says: DeployedRules['says'],
+  { says, isOpen = isOpenAsWritten }: DeployedRules,
 ): boolean {
-  const isOpen = (text: string) => text === '' || text.includes('*')
   const all = (tells: (operation: ObservedOperation) => boolean) => uses.every(tells)
   const broad = {
-    source: () => isOpen(source) && all((use) => use.source.id !== ''),
-    port: () => port === 0 && conditions.length === 0 && all((use) => use.workloadPort !== 0),
-    method: () => isOpen(method) && all((use) => use.method !== ''),
-    path: () => isOpen(path) && !isTemplate(path) && all((use) => use.path !== '' && !use.pathFlags.includes('route')),
+    source: () => all((use) => use.source.id !== ''),
+    port: () => all((use) => use.workloadPort !== 0),
+    method: () => all((use) => use.method !== ''),
+    path: () => all((use) => use.path !== '' && !use.pathFlags.includes('route')),
   }
-  return says.some((field) => broad[field]())
+  return says.some((field) => isOpen(rule, field) && broad[field]())
+}
+
+function isOpenAsWritten(rule: DeployedRule, field: RuleField): boolean {
+  if (field === 'port') return rule.port === 0 && rule.conditions.length === 0
+  const text = rule[field]
+  return (text === '' || text.includes('*')) && !(field === 'path' && isTemplate(text))
 }
 
 function ruleUse(rule: DeployedRule, used: readonly ObservedOperation[], guards: readonly string[]): RuleUse {

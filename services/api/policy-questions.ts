@@ -84,7 +84,8 @@ export function policyQuestions(observations: Observations, lifecycle: Lifecycle
     diff: async (files, asked, rules = {}) => {
       const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
       const assumed = { ...readAssumed(files), ...rules }
-      return diff(files, observedOperations(calls.calls), { inventory, assumed, window, declared })
+      const rego = regoEngineFor(files)
+      return diff(files, observedOperations(calls.calls), { inventory, assumed, window, declared, rego })
     },
     preflight: async (files, asked) => {
       const { window, inventory, calls } = await seen(asked)

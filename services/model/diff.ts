@@ -16,6 +16,13 @@ export interface DeployedRule {
   conditions: string[]
 }
 
+/** What is deployed and was not taken apart into rules, so that nothing is said of its use. */
+export interface UnreadRule {
+  file: string
+  rule: string
+  reason: string
+}
+
 /** A deployed rule and what it was used for in the window. */
 export interface RuleUse extends DeployedRule {
   requests: number
@@ -36,6 +43,8 @@ export interface PolicyDiff {
   requests: number
   /** Served, and not allowed by what is deployed: needed when that is enforced. */
   grant: ReplayCall[]
+  /** Served requests of which it cannot be told whether what is deployed allows them. */
+  uncertain: number
   /** Allowed, and never used. */
   revoke: RuleUse[]
   /** Used, and wider than its use. */
@@ -44,4 +53,5 @@ export interface PolicyDiff {
   shadowed: (DeployedRule & { by: string })[]
   /** Rules that are used as they are. */
   kept: number
+  unread: UnreadRule[]
 }

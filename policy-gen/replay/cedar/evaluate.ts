@@ -45,6 +45,27 @@ export function decide(slice: Slice, callees: readonly string[], request: Replay
   return found ?? unknown('the request')
 }
 
+/**
+ * The policies of a slice that permit something that the request can have been, or may: what is not known is a use.
+ * The slice is the one that was prepared last.
+ */
+export function permitting(slice: Slice, callees: readonly string[], request: ReplayRequest): string[] {
+  const contexts = contextsOf(request, slice.atoms)
+  const callers = callersOf(request, slice.atoms)
+  if (typeof contexts === 'string' || typeof callers === 'string') return slice.policies.map(({ id }) => id)
+  const found = callers.flatMap((caller) =>
+    callees.flatMap((callee) =>
+      contexts.flatMap((context) => {
+        const scope = scopeOf(slice, caller, callee, context)
+        if (isKnown(context)) return whole(scope).diagnostics.reason
+        const { satisfied, nontrivialResiduals } = partial(slice, scope)
+        return [...satisfied, ...nontrivialResiduals]
+      }),
+    ),
+  )
+  return [...new Set(found)]
+}
+
 // No request has half of a character in it; the engine takes none, and telemetry may.
 function cedarContext({ method, path, port, user }: CedarContext): Record<string, CedarValueJson> {
   return {
@@ -73,34 +94,40 @@ function isKnown({ path, user }: CedarContext): boolean {
   return path !== null && (user === undefined || (user.issuer !== null && user.groups !== null && !user.more))
 }
 
-function ask(slice: Slice, caller: string, callee: string, asked: CedarContext): Verdict {
-  const { entities } = slice
-  const scope = {
+function ask(slice: Slice, caller: string, callee: string, context: CedarContext): Verdict {
+  const scope = scopeOf(slice, caller, callee, context)
+  if (isKnown(context)) {
+    const { decision, diagnostics } = whole(scope)
+    return verdictOf(fromBoolean(decision === 'allow'), diagnostics.reason, slice)
+  }
+  const { decision, satisfied } = partial(slice, scope)
+  if (decision === null) return unknown(context.path === null ? 'the path' : USER)
+  return verdictOf(fromBoolean(decision === 'allow'), satisfied, slice)
+}
+
+type Scope = Omit<Parameters<ReturnType<typeof cedarEngine>['isAuthorizedPartial']>[0], 'policies'>
+
+function scopeOf({ entities }: Slice, caller: string, callee: string, context: CedarContext) {
+  return {
     principal: { type: IDENTITY, id: caller.toWellFormed() },
     action: REQUEST,
     resource: { type: CALLEE, id: callee },
     entities,
-    context: cedarContext(asked),
+    context: cedarContext(context),
   }
-  if (!isKnown(asked)) return askPartially(slice, scope, asked)
+}
+
+function whole(scope: ReturnType<typeof scopeOf>) {
   const answer = cedarEngine().statefulIsAuthorized({ ...scope, preparsedPolicySetId: PARSED })
   if (answer.type === 'failure') throw new PolicyError('bad_policy', messagesOf(answer.errors))
-  const { decision, diagnostics } = answer.response
-  return verdictOf(fromBoolean(decision === 'allow'), diagnostics.reason, slice)
+  return answer.response
 }
 
 // What does not depend on what is not known is decided.
-function askPartially(
-  slice: Slice,
-  scope: Omit<Parameters<ReturnType<typeof cedarEngine>['isAuthorizedPartial']>[0], 'policies'>,
-  { path }: CedarContext,
-): Verdict {
-  const policies = { staticPolicies: byId(slice.policies) }
-  const answer = cedarEngine().isAuthorizedPartial({ ...scope, policies })
+function partial({ policies }: Slice, scope: Scope) {
+  const answer = cedarEngine().isAuthorizedPartial({ ...scope, policies: { staticPolicies: byId(policies) } })
   if (answer.type === 'failure') throw new PolicyError('bad_policy', messagesOf(answer.errors))
-  const { decision, satisfied } = answer.response
-  if (decision === null) return unknown(path === null ? 'the path' : USER)
-  return verdictOf(fromBoolean(decision === 'allow'), satisfied, slice)
+  return answer.response
 }
 
 function verdictOf(allowed: Tri, reasons: readonly string[], slice: Slice): Verdict {

@@ -1,6 +1,7 @@
 import { type CalleesOf, calleesOf } from '../callees.ts'
 import { type Asked, atCallees, type Format, type Layer, type Verdict } from '../layer.ts'
 import { readCallees } from './callees.ts'
+import { deployedRules } from './deployed.ts'
 import { readCedar } from './documents.ts'
 import { decide, prepare } from './evaluate.ts'
 import { type SliceOf, slicesOf } from './slices.ts'
@@ -16,6 +17,10 @@ export const cedar: Format = {
     if (!documents) return null
     const layer = layerOf(calleesOf(readCallees(documents.entities), context), slicesOf(documents))
     return { layer: atCallees(layer), ignored: documents.ignored }
+  },
+  deployed(set, context) {
+    const documents = readCedar(set.texts)
+    return documents && deployedRules(documents, calleesOf(readCallees(documents.entities), context))
   },
 }
 

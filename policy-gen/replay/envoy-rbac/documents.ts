@@ -33,6 +33,9 @@ export interface Filter {
   proxies: Proxies
   /** What it sees: requests, or connections before HTTP is read. */
   sees: 'http' | 'connections'
+  /** Where it stands, and the rules that it enforces as they are written (undefined: none; `matcher`: not these). */
+  reader: Reader
+  enforces: { rules: unknown } | 'matcher'
   decide: (request: ReplayRequest) => Verdict
 }
 
@@ -145,10 +148,14 @@ function readFilter(document: PolicyDocument, proxies: Proxies, ignored: Ignored
   if (filter['shadow_matcher'] !== undefined) ignore('shadow_matcher', 'it is counted and logged, not enforced')
   if (filter['matcher'] !== undefined) {
     ignore('matcher', 'replay does not evaluate matcher trees (xds.type.matcher.v3.Matcher)')
-    return { sees, decide: () => ({ allowed: 'unknown', reason: `not known: the matcher of ${name}` }) }
+    return {
+      ...{ sees, reader, enforces: 'matcher' },
+      decide: () => ({ allowed: 'unknown', reason: `not known: the matcher of ${name}` }),
+    }
   }
   // No rules are no enforcement; rules without a policy deny everything.
   const { rules } = filter
   const unenforced: Engine = () => ({ allowed: 'yes', reason: `${name} has no rules to enforce` })
-  return { sees, decide: rules === undefined ? unenforced : readRbac(rules, proxies, reader) }
+  const decide = rules === undefined ? unenforced : readRbac(rules, proxies, reader)
+  return { sees, reader, enforces: { rules }, decide }
 }

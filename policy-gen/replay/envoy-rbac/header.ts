@@ -53,7 +53,7 @@ function values(name: string, kind: string, match: unknown, reader: Reader): Tes
 
 function patternOf(kind: string, match: unknown, reader: Reader): StringPattern {
   if (kind === 'string_match') return readStringMatcher(match, reader)
-  if (kind === 'safe_regex_match') return { is: 'regex', sequence: readRegex(match, reader) }
+  if (kind === 'safe_regex_match') return readRegex(match, reader)
   return readStringMatcher({ [kind.replace('_match', '')]: match }, reader)
 }
 

@@ -4,6 +4,7 @@ import { type Format, type LayerContext, layerOf, type Verdict } from '../layer.
 import type { ReplayRequest } from '../request.ts'
 import { hasLabels, type KnownLabels, labelsOf, sameName } from '../selection.ts'
 import { all, fromBoolean, some, type Tri } from '../tri.ts'
+import { type Applicable, deployedRules } from './deployed.ts'
 import { type Filter, isEnvoyRbac, type Proxies, readFilters } from './documents.ts'
 
 /** RBAC filters of Envoy before a callee: a request must pass all that stand there. */
@@ -16,12 +17,12 @@ export const envoyRbac: Format = {
     const filtersOf = filtersByCallee(filters, context)
     return { layer: layerOf((operation, request) => evaluate(filtersOf(operation), request)), ignored }
   },
-}
-
-/** A filter that stands before the callee, or may. */
-interface Applicable {
-  filter: Filter
-  applies: Tri
+  deployed(set, context) {
+    const mine = set.take(isEnvoyRbac)
+    if (mine.length === 0) return null
+    const { filters, ignored } = readFilters(mine)
+    return deployedRules(filters, filtersByCallee(filters, context), ignored)
+  },
 }
 
 function filtersByCallee(filters: readonly Filter[], { index, selectorRule }: LayerContext) {

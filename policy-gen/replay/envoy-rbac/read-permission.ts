@@ -9,7 +9,8 @@ import { integer, isTrue, items, message, oneOf, typedConfig } from './proto.ts'
 import { pathOf, readStringMatcher } from './strings.ts'
 import { uriTemplate } from './template.ts'
 
-const FIELDS = [
+/** The kinds of a node of the tree. */
+export const PERMISSION_KINDS = [
   'and_rules',
   'or_rules',
   'any',
@@ -37,7 +38,7 @@ const UNTOLD: Record<string, string> = {
 
 /** envoy.config.rbac.v3.Permission. */
 export function readPermission(value: unknown, reader: Reader): Check {
-  const [name, inner] = oneOf(value, reader, FIELDS)
+  const [name, inner] = oneOf(value, reader, PERMISSION_KINDS)
   const at = field(reader, name)
   switch (name) {
     case 'any':
@@ -106,7 +107,7 @@ interface Alternative {
 
 // A callee may have thousands of exact paths: they are looked up, not asked one by one.
 function readAlternative(value: unknown, reader: Reader): Alternative {
-  const [name, inner] = oneOf(value, reader, FIELDS)
+  const [name, inner] = oneOf(value, reader, PERMISSION_KINDS)
   const { text } = name === 'url_path' ? urlPath(inner, field(reader, name)) : { text: null }
   return { exact: text, check: text === null ? readPermission(value, reader) : null }
 }

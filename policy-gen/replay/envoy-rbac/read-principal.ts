@@ -8,7 +8,8 @@ import { isTrue, items, message, oneOf, typedConfig } from './proto.ts'
 import { onPath, urlPath } from './read-permission.ts'
 import { matchesString, readStringMatcher, type StringPattern } from './strings.ts'
 
-const FIELDS = [
+/** The kinds of a node of the tree. */
+export const PRINCIPAL_KINDS = [
   'and_ids',
   'or_ids',
   'any',
@@ -45,7 +46,7 @@ export interface Tls {
 
 /** envoy.config.rbac.v3.Principal. */
 export function readPrincipal(value: unknown, tls: Tls, reader: Reader): Principal {
-  const [name, inner] = oneOf(value, reader, FIELDS)
+  const [name, inner] = oneOf(value, reader, PRINCIPAL_KINDS)
   const at = field(reader, name)
   if (name === 'authenticated') return readAuthenticated(inner, at)
   if (name === 'custom') return readCustom(inner, tls, at)

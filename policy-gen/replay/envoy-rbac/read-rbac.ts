@@ -45,9 +45,11 @@ function readPolicy(name: string, value: unknown, tls: Tls, reader: Reader): Pol
 }
 
 // A callee with hundreds of callers has a policy for each; all but a few are excluded by one look-up.
-function byCaller(policies: readonly Policy[]): (caller: CallerIdentity) => readonly Policy[] {
+export function byCaller<One extends Pick<Policy, 'only'>>(
+  policies: readonly One[],
+): (caller: CallerIdentity) => readonly One[] {
   const open = policies.filter(({ only }) => only === null)
-  const known = new Map<string, Policy[]>()
+  const known = new Map<string, One[]>()
   return (caller) => {
     if (caller.is === 'unknown') return policies
     if (caller.is === 'none') return open

@@ -7,7 +7,7 @@ import { message, oneOf } from './proto.ts'
 /** envoy.type.matcher.v3.StringMatcher. */
 export type StringPattern =
   | { is: 'exact' | 'prefix' | 'suffix' | 'contains'; text: string; ignoreCase: boolean }
-  | { is: 'regex'; sequence: Sequence | null }
+  | { is: 'regex'; regex: string; sequence: Sequence | null }
   | { is: 'open' }
 
 const KINDS = ['exact', 'prefix', 'suffix', 'contains'] as const
@@ -24,7 +24,7 @@ export function readStringMatcher(value: unknown, reader: Reader): StringPattern
   if (name === 'custom') return { is: 'open' }
   if (name === 'safe_regex') {
     if (ignoreCase) fail(field(reader, 'ignore_case'), 'has no effect on a regular expression')
-    return { is: 'regex', sequence: readRegex(pattern, field(reader, name)) }
+    return readRegex(pattern, field(reader, name))
   }
   if (typeof pattern !== 'string') fail(field(reader, name), 'must be a string')
   // An empty prefix is every string, and Envoy refuses it.
@@ -33,10 +33,10 @@ export function readStringMatcher(value: unknown, reader: Reader): StringPattern
   return { is, text: pattern, ignoreCase }
 }
 
-export function readRegex(value: unknown, reader: Reader): Sequence | null {
+export function readRegex(value: unknown, reader: Reader): StringPattern {
   const { regex } = message(value, reader, ['regex', 'google_re2'])
   if (typeof regex !== 'string' || regex === '') fail(field(reader, 'regex'), 'must be a string that is not empty')
-  return readSequence(regex)
+  return { is: 'regex', regex, sequence: readSequence(regex) }
 }
 
 /** Whether a string that is known matches. */

@@ -1,14 +1,11 @@
 import type { DeployedRule } from '../../../services/model/diff.ts'
 import { PolicyError } from '../../errors.ts'
-import type { DeployedRules } from '../deployed.ts'
+import { type DeployedRules, RULES_MAX } from '../deployed.ts'
 import type { LayerContext } from '../layer.ts'
 import { policiesByCallee } from './callee.ts'
 import type { IstioDocuments } from './documents.ts'
 import { matching } from './evaluate.ts'
 import type { AuthorizationPolicy, ConditionMatch, Match, PolicyRule } from './read-authorization.ts'
-
-/** A rule multiplies its lists: nobody reads so many lines, and no memory holds them all. */
-const RULES_MAX = 500_000
 
 /**
  * Takes the ALLOW policies apart: every principal, method and path of a rule alone. What a rule asks beside them stays
@@ -25,6 +22,13 @@ export function deployedRules(documents: IstioDocuments, { index, selectorRule }
   return {
     rules: [...byId.values()],
     says: ['source', 'method', 'path'],
+    unread: documents.authorization
+      .filter(({ action }) => action !== 'ALLOW')
+      .map(({ file, namespace, name, action }) => ({
+        file,
+        rule: `ns[${namespace}]-policy[${name}]`,
+        reason: `a policy with action ${action} does not allow`,
+      })),
     usedBy: ({ destination }, request) =>
       matching(request, policiesOf(destination).allow).flatMap((id) => byId.get(id) ?? []),
   }

@@ -1,5 +1,5 @@
 import { PolicyError } from '../../errors.ts'
-import { POLICY } from '../../targets/opa-rego/policy.ts'
+import { isOwnPolicy } from '../../targets/opa-rego/policy.ts'
 import type { KnownCallee } from '../callees.ts'
 import type { Atoms } from '../cedar/atoms.ts'
 import { IDENTITY } from '../cedar/documents.ts'
@@ -11,6 +11,12 @@ export interface RegoDocuments {
   /** What OPA loads: modules and data. */
   files: PolicyText[]
   callees: KnownCallee[]
+  /** Whether the policy is the one that the target writes, so that all it grants is data. */
+  generated: boolean
+  /** What the modules look at that telemetry does not tell; by their text, so that a name in a comment is one, too. */
+  untold: string | null
+  /** What the data grants a caller at a callee. */
+  grants: [callee: string, caller: string, grant: Record<string, unknown>][]
   /** What the policy compares a caller's requests at a callee with; null where that is not known, as with Rego that people write. */
   atomsOf: (callee: string, caller: string | null) => Atoms | null
 }
@@ -23,12 +29,26 @@ export function readRego(texts: readonly PolicyText[]): RegoDocuments | null {
   const [file, other] = data
   if (other) throw new PolicyError('bad_policy', 'is a second data.json; write one', other.path)
   const callees = file ? readCallees(file) : {}
-  const generated = modules.every(({ content }) => content === POLICY)
+  const generated = modules.every(({ content }) => isOwnPolicy(content))
   return {
     files: [...modules, ...data],
     callees: Object.entries(callees).map(([id, value]) => readCallee(id, value)),
+    generated,
+    untold: generated ? null : untoldIn(modules),
+    grants: Object.entries(callees).flatMap(([id, value]) =>
+      callersOf(value).flatMap(([caller, list]) =>
+        list.map((grant): RegoDocuments['grants'][number] => [id, caller, grant]),
+      ),
+    ),
     atomsOf: (callee, caller) => (generated ? readAtoms(callees[callee], caller) : null),
   }
+}
+
+function untoldIn(modules: readonly PolicyText[]): string | null {
+  const looksAt = (pattern: RegExp) => modules.some(({ content }) => pattern.test(content))
+  if (looksAt(/headers/i)) return "the request's headers"
+  if (looksAt(/metadata_?context/i)) return "the end user's token, or other metadata"
+  return looksAt(/parsed_(query|body)|raw_body/) ? "the request's query or body" : null
 }
 
 function readCallees(file: PolicyText): Record<string, unknown> {
@@ -57,18 +77,22 @@ function readCallee(id: string, value: unknown): KnownCallee {
 
 const TAIL = /\/\{\*\*\}$/
 
-function isTemplate(path: string): boolean {
+export function isTemplate(path: string): boolean {
   return path.includes('{*}') || TAIL.test(path)
 }
 
-function readAtoms(callee: unknown, caller: string | null): Atoms {
+function callersOf(callee: unknown): [caller: string, grants: Record<string, unknown>[]][] {
   const { callers } = isRecord(callee) ? callee : {}
-  const known = isRecord(callers) ? Object.entries(callers) : []
-  const grants = known
-    .filter(([id]) => caller === null || id === caller)
-    .flatMap(([, list]) => (Array.isArray(list) ? list : []))
-  const listOf = (name: string): unknown[] =>
-    grants.filter(isRecord).flatMap((grant) => (Array.isArray(grant[name]) ? grant[name] : []))
+  return Object.entries(isRecord(callers) ? callers : {}).map(([caller, list]) => [
+    caller,
+    Array.isArray(list) ? list.filter(isRecord) : [],
+  ])
+}
+
+function readAtoms(callee: unknown, caller: string | null): Atoms {
+  const known = callersOf(callee)
+  const grants = known.filter(([id]) => caller === null || id === caller).flatMap(([, list]) => list)
+  const listOf = (name: string): unknown[] => grants.flatMap((grant) => (Array.isArray(grant[name]) ? grant[name] : []))
   const texts = (...names: string[]) => names.flatMap(listOf).filter((item) => typeof item === 'string')
   const claims = readClaims(grants)
   const paths = texts('paths', 'not_paths')
@@ -87,10 +111,9 @@ function readAtoms(callee: unknown, caller: string | null): Atoms {
 }
 
 /** Which values of which claims grants ask for. */
-function readClaims(grants: readonly unknown[]): Atoms['claims'] {
+function readClaims(grants: readonly Record<string, unknown>[]): Atoms['claims'] {
   const claims: Atoms['claims'] = new Map()
-  for (const grant of grants) {
-    const asked = isRecord(grant) ? grant['claims'] : undefined
+  for (const { claims: asked } of grants) {
     for (const [name, values] of Object.entries(isRecord(asked) ? asked : {})) {
       const known = claims.get(name) ?? new Set()
       for (const value of Array.isArray(values) ? values : []) if (typeof value === 'string') known.add(value)

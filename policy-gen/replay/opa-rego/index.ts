@@ -3,6 +3,7 @@ import { calleesOf } from '../callees.ts'
 import type { Atoms } from '../cedar/atoms.ts'
 import { type CedarContext, type ContextUser, callersOf, contextsOf } from '../cedar/representatives.ts'
 import { type Asked, atCallees, type Format, type Verdict } from '../layer.ts'
+import { deployedRules } from './deployed.ts'
 import { type RegoDocuments, readRego } from './documents.ts'
 
 /** More would take too long for one operation. */
@@ -37,6 +38,10 @@ export const opaRego: Format = {
     }
     return { layer: atCallees(layer), ignored: [] }
   },
+  deployed(set, context) {
+    const documents = readRego(set.texts)
+    return documents && deployedRules(documents, calleesOf(documents.callees, context))
+  },
 }
 
 function verdictOf(said: readonly boolean[]): Verdict {
@@ -50,6 +55,7 @@ function verdictOf(said: readonly boolean[]): Verdict {
 
 /** Inputs that stand for all that an operation can have been, or what cannot be enumerated. */
 function questionsOf({ request }: Asked, callees: readonly string[], documents: RegoDocuments): unknown[] | string {
+  if (documents.untold !== null) return documents.untold
   const { caller } = request
   const named = caller.is === 'unknown' ? null : caller.is === 'known' ? caller.principal : ''
   const found: unknown[] = []

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 /** The policy, the same for everybody: names and paths are data, so no text can become a rule. */
 export const POLICY = `# Decides requests that Envoy asks OPA about (ext_authz, in the form of OPA's Envoy plugin) by the grants in data.json.
 # All names and paths are data: this text is the same for everybody.
@@ -114,6 +116,14 @@ segment_fits(part, segment) if {
 	count(segment) > count(before) + count(after)
 }
 `
+
+/** SHA-256 of the texts that were written before: they stand beside data of the same form, which had no `claims`. */
+const FORMER = new Set(['ba825530635a42dc5ea7cdd71f1f23f75e406c9ac0180565680df2305d8e0630'])
+
+/** True for a policy that Cinch wrote, now or before: all that it grants is data. */
+export function isOwnPolicy(content: string): boolean {
+  return content === POLICY || FORMER.has(createHash('sha256').update(content).digest('hex'))
+}
 
 /** Its tests, which run the cases of `tests.json`. */
 export const POLICY_TEST = `# Runs the cases of tests.json: \`opa test .\` in this directory.

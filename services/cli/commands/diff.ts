@@ -27,7 +27,18 @@ export const diffCommand: Command = {
   },
 }
 
-function describe({ window, days, requests, grant, revoke, restrict, shadowed, kept }: PolicyDiff): string {
+function describe({
+  window,
+  days,
+  requests,
+  grant,
+  revoke,
+  restrict,
+  shadowed,
+  kept,
+  unread,
+  uncertain,
+}: PolicyDiff): string {
   const guards = [...new Set(revoke.flatMap((rule) => rule.guards))]
   const lists = [
     list(
@@ -47,9 +58,20 @@ function describe({ window, days, requests, grant, revoke, restrict, shadowed, k
       [...RULE_HEADER, 'by'],
       shadowed.map((rule) => [...ruleCells(rule), rule.by]),
     ),
+    list(
+      'not taken apart: of their use nothing is said',
+      ['file', 'rule', 'why'],
+      unread.map(({ file, rule, reason }) => [file, rule, reason]),
+    ),
   ]
   const sum = `grant ${grant.length}, revoke ${revoke.length}, restrict ${restrict.length}, shadowed ${shadowed.length}, as it should be ${kept}`
-  return [`${window.since} to ${window.until}: ${requests.toLocaleString('en')} requests`, sum, ...lists]
+  const open = `of ${uncertain.toLocaleString('en')} requests it cannot be told whether what is deployed allows them: see policies replay`
+  return [
+    `${window.since} to ${window.until}: ${requests.toLocaleString('en')} requests`,
+    sum,
+    ...(uncertain > 0 ? [open] : []),
+    ...lists,
+  ]
     .filter((text) => text !== '')
     .join('\n')
 }

@@ -134,6 +134,9 @@ describe.skipIf(!rego && !required('CINCH_REQUIRE_ENGINES'))('rendered Rego', { 
     expect(run(policy, { path: '/other' }).newly_denied).toHaveLength(1)
     expect(run(policy, { path: '/items/{int}' }).uncertain).toHaveLength(1)
     expect(run(policy, { port: 0 }).uncertain).toHaveLength(1)
+    const token = 'package envoy.authz\nallow if input.attributes.request.http.headers.authorization == "x"'
+    expect(run(token).uncertain).toMatchObject([{ reason: "not known: the request's headers" }])
+    expect(run(token.replace('headers', 'metadataContext')).uncertain).toHaveLength(1)
     const reaching =
       'package envoy.authz\nallow if http.send({"method": "GET", "url": "http://127.0.0.1:1"}).status_code == 200'
     expect(() => run(reaching)).toThrow(/http.send/)
