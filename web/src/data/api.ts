@@ -1,5 +1,10 @@
+import type { FindingState } from '../../../services/model/finding.ts'
 import type {
   Assessment,
+  Finding,
+  FindingActRequest,
+  FindingListing,
+  FindingStory,
   GraphAnswer,
   Operation,
   PolicyAnswer,
@@ -100,6 +105,12 @@ export function createApi(send: Send) {
       send(`/api/v1/operations${query({ ...edge, ...window })}`, { signal }) as Promise<{ operations: Operation[] }>,
     checks: (window: Window, signal: AbortSignal) =>
       send(`/api/v1/checks${query({ ...window })}`, { signal }) as Promise<Assessment>,
+    findings: (state: FindingState, signal: AbortSignal) =>
+      send(`/api/v1/findings${query({ state })}`, { signal }) as Promise<FindingListing>,
+    finding: (id: string, signal: AbortSignal) =>
+      send(`/api/v1/findings/${encodeURIComponent(id)}`, { signal }) as Promise<FindingStory>,
+    actOnFinding: (id: string, request: FindingActRequest, signal: AbortSignal) =>
+      post(`/api/v1/findings/${encodeURIComponent(id)}`, request, signal) as Promise<Finding>,
     policies: (request: PolicyRequest, signal: AbortSignal) =>
       post('/api/v1/policies', request, signal) as Promise<PolicyAnswer>,
     replay: (files: PolicyFile[], window: Partial<Window>, signal: AbortSignal) =>

@@ -17,6 +17,7 @@ test('a place is read back from its address as it was', () => {
     expand: fc.array(names.filter((name) => !name.includes(','))),
     edge: fc.option(fc.record({ source: names, destination: names }), { nil: undefined }),
     requirement: fc.string(),
+    finding: fc.string(),
   })
   fc.assert(
     fc.property(places, (place) => {
@@ -33,6 +34,7 @@ test('an address that says nonsense opens the whole graph', () => {
     expand: [],
     edge: undefined,
     requirement: '',
+    finding: '',
   })
 })
 

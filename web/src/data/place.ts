@@ -1,4 +1,4 @@
-export const VIEWS = ['graph', 'policies', 'requirements'] as const
+export const VIEWS = ['graph', 'policies', 'findings', 'requirements'] as const
 export type View = (typeof VIEWS)[number]
 
 export interface Pair {
@@ -14,6 +14,8 @@ export interface Place {
   edge: Pair | undefined
   /** Id of the requirement that is read; empty for the first that is worth it. */
   requirement: string
+  /** Id of the finding that is read; empty for the worst. */
+  finding: string
 }
 
 /** Reads a place from the address. A time that is none is ignored: an old bookmark opens the whole history instead of an error. */
@@ -30,6 +32,7 @@ export function readPlace(search: string): Place {
     expand: text('expand').split(',').filter(Boolean),
     edge,
     requirement: text('requirement'),
+    finding: text('finding'),
   }
 }
 
@@ -44,6 +47,7 @@ export function writePlace(place: Place): string {
   set('from', place.edge?.source ?? '')
   set('to', place.edge?.destination ?? '')
   set('requirement', place.requirement)
+  set('finding', place.finding)
   const text = parameters.toString()
   return text === '' ? '' : `?${text}`
 }

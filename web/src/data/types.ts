@@ -1,5 +1,6 @@
 import type { Assessment } from '../../../services/model/check.ts'
 import type { Evidence } from '../../../services/model/evidence.ts'
+import type { Finding, FindingAct, FindingListing, FindingWord } from '../../../services/model/finding.ts'
 import type { Graph, Grouping } from '../../../services/model/graph.ts'
 import type { Granularity, Permission } from '../../../services/model/permission.ts'
 import type { ReplayResult } from '../../../services/model/replay.ts'
@@ -84,9 +85,22 @@ export interface PolicyAnswer {
   report: PolicyReport
 }
 
+export interface FindingStory {
+  finding: Finding
+  words: FindingWord[]
+}
+
+/** What a person says of a finding. */
+export interface FindingActRequest {
+  act: FindingAct['act']
+  why: string
+  owner?: string
+  until?: string
+}
+
 export interface Window {
   since: string
   until: string
 }
 
-export type { Assessment, Evidence, Granularity, ReplayResult }
+export type { Assessment, Evidence, Finding, FindingListing, Granularity, ReplayResult }

@@ -1,6 +1,7 @@
 import { isGroup } from '../graph/group.ts'
 import { type ApiError, createApi, createSend } from './api.ts'
 import { PolicyDraft } from './draft.svelte.ts'
+import { Findings } from './findings.svelte.ts'
 import { Remote } from './remote.svelte.ts'
 import { Scope } from './scope.svelte.ts'
 import { Session } from './session.svelte.ts'
@@ -19,6 +20,7 @@ export class Workbench {
   readonly sources = new Remote<{ sources: Source[] }>(this.#onError)
   readonly operations = new Remote<{ operations: Operation[] }>(this.#onError)
   readonly checks = new Remote<Assessment>(this.#onError)
+  readonly findings = new Findings(this.#api, this.#onError)
   readonly draft = new PolicyDraft(this.#api, this.#onError)
 
   // Parts of the place, so that a step to another part asks the server nothing again.
@@ -48,6 +50,10 @@ export class Workbench {
   loadChecks(): void {
     const window = this.window
     if (this.#view === 'requirements') void this.checks.load((signal) => this.#api.checks(window, signal))
+  }
+
+  loadFindings(): void {
+    if (this.#view === 'findings') this.findings.load()
   }
 
   /** Loads the operations of the chosen edge; without one, or at a group, there is nothing to load. */
