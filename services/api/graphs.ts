@@ -12,8 +12,8 @@ import { CinchError } from '../model/errors.ts'
 import type { Graph, GroupBy, Screen } from '../model/graph.ts'
 import { oneSidedOperations } from '../store/queries/compare.ts'
 import { unnamedRequests } from '../store/queries/join-answers.ts'
-import { hasMetricEdges } from '../store/queries/metric-rollups.ts'
 import { edgeHours, type KeptHours, type OperationRow, operationRows, type Window } from '../store/queries/rollups.ts'
+import { type Told, toldIn, toldOfEither } from '../store/queries/told.ts'
 import { userRows } from '../store/queries/users.ts'
 import type { Store } from '../store/store.ts'
 import { withMetricEdges } from './completeness.ts'
@@ -46,13 +46,12 @@ export function createGraphs(store: Store, edgesMax?: number, templates = create
       return await withMetricEdges(store, buildGraph(window, calls), names.parties)
     },
     screen: async (window: Window, view: View): Promise<Screen> => {
-      const isCounted = await hasMetricEdges(store.reads, window)
-      const isPart = view.focus !== undefined && !isCounted
-      const { names, inventory, ...calls } = await observe(
-        await read(window, isPart ? await books.around(view.focus ?? '', view.depth) : undefined),
-      )
-      const told = foldCalls(window, calls)
-      const graph = isCounted ? await withMetricEdges(store, told, names.parties) : told
+      const told = await toldIn(store.reads, window)
+      const isPart = view.focus !== undefined && !told.counted
+      const some = isPart ? await books.around(view.focus ?? '', view.depth) : undefined
+      const { names, inventory, ...calls } = await observe(await read(window, told, some))
+      const logged = foldCalls(window, calls)
+      const graph = told.counted ? await withMetricEdges(store, logged, names.parties) : logged
       if (
         view.focus !== undefined &&
         !calls.atlas.nodes.has(view.focus) &&
@@ -62,18 +61,21 @@ export function createGraphs(store: Store, edgesMax?: number, templates = create
       return screenOf(graph, view, inventory, calls.atlas.nodes)
     },
     compare: async (window: Window, earlier: Window, by: GroupBy): Promise<Comparison> => {
-      const told = await read(window)
+      const told = await Promise.all([toldIn(store.reads, window), toldIn(store.reads, earlier)])
+      const either = toldOfEither(...told)
       // The engine goes on while it is decided here whose word counts.
-      const reading = read(earlier)
-      const candidates = reading.then(() => oneSidedOperations(store.reads, window, earlier))
+      const candidates = oneSidedOperations(store.reads, { window, earlier, told: either })
       candidates.catch(() => {})
+      const material = await read(window, told[0])
+      const reading = read(earlier, told[1])
+      reading.catch(() => {})
       const [now, before] = [
-        { window, ...(await observe(told)) },
+        { window, ...(await observe(material)) },
         { window: earlier, ...(await observe(await reading)) },
       ]
       const groupOf = groupsOf(now.inventory, by)
       const { nodes } = now.atlas
-      return await compare(store, now, before, candidates, (id) => {
+      return await compare(store, now, before, either, candidates, (id) => {
         const node = nodes.get(id)
         return node ? groupOf(node) : id
       })
@@ -83,9 +85,10 @@ export function createGraphs(store: Store, edgesMax?: number, templates = create
 
 /** What questions of a graph are answered from. */
 function readsOf(store: Store, books: Books, storedTemplates: StoredTemplates) {
-  const read = async (window: Window, some?: readonly string[]) => {
-    const [book, why] = await Promise.all([books.read(window, some), unnamedRequests(store.reads, window)])
-    return { window, book, why }
+  const read = async (window: Window, told: Told, some?: readonly string[]) => {
+    const why = told.joined ? unnamedRequests(store.reads, window) : []
+    const [book, unnamed] = await Promise.all([books.read(window, some, told), why])
+    return { window, book, why: unnamed }
   }
   /** The calls of a window; whose word counts is decided here for all that is asked of a graph. */
   const observe = async ({ window, book: { rows, ...book }, why }: Awaited<ReturnType<typeof read>>) => ({
@@ -94,7 +97,7 @@ function readsOf(store: Store, books: Books, storedTemplates: StoredTemplates) {
   })
   /** The calls, each once, and every reporter's word on them. */
   const observed = async (window: Window) => {
-    const material = await read(window)
+    const material = await read(window, await toldIn(store.reads, window))
     return { window, told: material.book.rows, ...(await observe(material)) }
   }
   const operationsOf = async ({

@@ -26,11 +26,41 @@ interface Connection {
  * chdb runs statements with bound parameters one after another in the whole process, since its own way of binding is not
  * safe across connections: a read would wait for every insert. So parameters are bound by the engine's `SET param_…` on
  * the connection that uses them, which is isolated and runs side by side.
+ * @returns opens a client; statements on it run side by side on so many connections
  * @throws CinchError `engine_missing` when chdb is not installed or does not run on this machine
  */
-export function embeddedClients(dir: string): () => ClickHouseClient {
+export function embeddedClients(dir: string): (connections?: number) => ClickHouseClient {
   const connect = loadEngine()
-  return () => createClient({ connection: binding(connect({ path: dir })) } as never)
+  return (connections = 1) => {
+    const lanes = Array.from({ length: connections }, () => binding(connect({ path: dir })))
+    return createClient({ connection: connections === 1 ? lanes[0] : shared(lanes) } as never)
+  }
+}
+
+/** A statement waits until a connection is free: it is never behind another one while there is one that has nothing to do. */
+function shared(connections: readonly Connection[]): Connection {
+  const free = [...connections]
+  const waiting: ((connection: Connection) => void)[] = []
+  const send = async <T>(work: (connection: Connection) => Promise<T>): Promise<T> => {
+    const connection = free.pop() ?? (await new Promise<Connection>((resolve) => waiting.push(resolve)))
+    try {
+      return await work(connection)
+    } finally {
+      const next = waiting.shift()
+      if (next) next(connection)
+      else free.push(connection)
+    }
+  }
+  return {
+    query: (request) => send((connection) => connection.query(request)),
+    command: (request) => send((connection) => connection.command(request)),
+    exec: (request) => send((connection) => connection.exec(request)),
+    insert: (request) => send((connection) => connection.insert(request)),
+    ping: (request) => send((connection) => connection.ping(request)),
+    close: async () => {
+      for (const connection of connections) await connection.close()
+    },
+  }
 }
 
 function binding(connection: Connection): Connection {

@@ -18,6 +18,7 @@ import { readInventory } from '../../services/store/queries/inventory.ts'
 import { changedMinutes, markJoined } from '../../services/store/queries/join.ts'
 import { unnamedRequests } from '../../services/store/queries/join-answers.ts'
 import { edgeHours, edgeRows, type UsageRow, type Window } from '../../services/store/queries/rollups.ts'
+import { toldIn } from '../../services/store/queries/told.ts'
 import { openStore, type Store } from '../../services/store/store.ts'
 import { random as seeded } from '../scenarios/random.ts'
 import { CLUSTERS, shopObjects, shopScenario, toYaml } from '../scenarios/shop.ts'
@@ -248,6 +249,29 @@ describe('joined calls', () => {
     expect(found.map(text).sort()).toEqual(told.map(text).sort())
     expect(told.filter(({ source_evidence }) => source_evidence === 'joined').length).toBeGreaterThan(20)
   })
+
+  test('whatever the window holds: whole days or hours of them, joined calls, spans, both or neither', async () => {
+    const random = seeded(8, 'windows')
+    const hour = (from: number) => from + Math.floor(random() * 24 * (DAYS + 1))
+    const first = Date.parse('2026-11-04T12:00:00Z') / HOUR_MS
+    const windows = [window, { since: '2026-11-05T00:00:00Z', until: '2026-11-07T00:00:00Z' }]
+    while (windows.length < 24) {
+      const [a, b] = [hour(first), hour(first)].sort((left, right) => left - right) as [number, number]
+      const text = (at: number) => new Date(at * HOUR_MS).toISOString().replace('.000', '')
+      windows.push({ since: text(a), until: text(b + (random() < 0.5 ? 1 : 24)) })
+    }
+    const held = new Set<string>()
+    for (const one of windows) {
+      const { joined, spans } = await toldIn(store.reads, one)
+      held.add(`${joined} ${spans}`)
+      const told = await edgeRows(store.reads, one)
+      const { rows: found } = await createBooks(store).read(one)
+      const text = ({ edge, requests, denied, first_seen, last_seen, mark, active }: UsageRow) =>
+        JSON.stringify([edge, requests, denied, first_seen, last_seen, mark, active])
+      expect(found.map(text), JSON.stringify(one)).toEqual(told.map(text).sort())
+    }
+    expect([...held].sort()).toEqual(['false false', 'false true', 'true false', 'true true'])
+  }, 60_000)
 
   test('by their ids alone, too', async () => {
     const told = await edgeRows(store.reads, window)

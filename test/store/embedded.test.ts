@@ -100,6 +100,17 @@ test('queries at the same time on several connections never mix their values', a
   expect(answers).toEqual(asked.map(({ text }) => text))
 })
 
+test("reads do not wait for a slow one, and none has another one's values", async () => {
+  const ended: string[] = []
+  const slow = query(store.reads, 'SELECT sleep(2)').then(() => ended.push('slow'))
+  const values = Array.from({ length: 40 }, (_, index) => `v${index}`)
+  const read = await Promise.all(values.map(async (text) => await bytesOf(store.reads, text)))
+  ended.push('others')
+  await slow
+  expect(read.filter((text, index) => text !== values[index])).toEqual([])
+  expect(ended).toEqual(['others', 'slow'])
+})
+
 test('a value does not stay for the next statement of its connection to rely on', async () => {
   await bytesOf(store.reads, 'first')
   expect(await bytesOf(store.reads, 'second')).toBe('second')

@@ -11,6 +11,7 @@ import {
   namingState,
 } from '../../store/queries/known-edges.ts'
 import { edgeRows, edgeUsage, type UsageRow, type Window } from '../../store/queries/rollups.ts'
+import { type Told, toldIn } from '../../store/queries/told.ts'
 import type { Store } from '../../store/store.ts'
 import { type Atlas, createAtlas } from './atlas.ts'
 import { createNames, type EndNames, type Names } from './calls.ts'
@@ -33,8 +34,8 @@ export interface Book {
 export interface Books {
   /** Edges that decide what counts around a node: see `Atlas`; undefined where that takes all edges. */
   around(focus: string, depth: number): Promise<string[] | undefined>
-  /** The book as of now, with the edges of a window and their usage, of all or of some. */
-  read(window: Window, edges?: readonly string[]): Promise<Book & { rows: UsageRow[] }>
+  /** The book as of now, with the edges of a window and their usage, of all or of some. @param told where it is known already */
+  read(window: Window, edges?: readonly string[], told?: Told): Promise<Book & { rows: UsageRow[] }>
 }
 
 /**
@@ -92,10 +93,12 @@ export function createBooks(store: Store, edgesMax = BOOK_EDGES_MAX): Books {
     askedAt = now
     return found
   }
-  const readWindow = async (window: Window, some?: readonly string[]) => {
-    let opened = await open()
+  const readWindow = async (window: Window, some?: readonly string[], isTold?: Told) => {
+    const told = isTold ?? (await toldIn(store.reads, window))
+    // What is new is asked for beside.
+    let [opened, usage] = await Promise.all([open(), book && edgeUsage(store.reads, window, told, some)])
     if (!opened) return await bookOf(store, window)
-    const usage = await edgeUsage(store.reads, window, some)
+    usage ??= await edgeUsage(store.reads, window, told, some)
     let rows = usedRows(known.inOrder(), usage)
     if (rows.length < usage.edge.length) {
       // Some came after the book was opened.

@@ -2,12 +2,13 @@ import type { Change, OperationChange } from '../../model/comparison.ts'
 import {
   type Asked,
   CHANGED_OPERATIONS_MAX,
+  type Compared,
   type OperationPresence,
   operationHours,
   operationsOf,
   presencesOf,
 } from '../../store/queries/compare.ts'
-import type { Window } from '../../store/queries/rollups.ts'
+import type { Told } from '../../store/queries/told.ts'
 import type { Store } from '../../store/store.ts'
 import { mostFirst, type Side, type Totals, totalsOf } from './compare.ts'
 import type { Pair } from './observed.ts'
@@ -34,20 +35,23 @@ type Sums = Map<ToldPair, Map<string, Sum>>
  * Operations that one of two windows has and the other has not, whoever told of them: presence, apart from rates. An operation that one
  * edge of a pair lacks may be on another, told by another reporter or on another port; where that is not known yet, it is asked. What is
  * compared are hashes; texts and requests are looked up for what is listed, which are those used most by the week.
+ * @param told what there is of either window beside access logs
  * @param candidates operations that an edge has in one of the windows only
  */
 export async function changedOperations(
   store: Store,
   now: Side,
   earlier: Side,
+  told: Told,
   candidates: OperationColumns,
 ): Promise<{ listed: OperationChange[]; totals: Totals; isCut: boolean }> {
   const pairs = pairsOfEdges(new Set(candidates.edge), [now, earlier])
+  const of: Compared = { window: now.window, earlier: earlier.window, told }
   const added = new Map<string, Set<string>>()
   const sums: Sums = new Map()
   add(sums, added, candidates, pairs)
   for (const some of inParts(missing(candidates, pairs, added)))
-    add(sums, added, await presencesOf(store.reads, now.window, earlier.window, some), pairs, true)
+    add(sums, added, await presencesOf(store.reads, of, some), pairs, true)
   const all = [...sums.values()].flatMap((of) => [...of.values()])
   const changed = all.flatMap((sum): (Sum & Pair & { change: Change })[] => {
     if (sum.requests > 0 && sum.requests_before > 0) return []
@@ -56,7 +60,7 @@ export async function changedOperations(
   })
   const most = changed.sort(mostFirst).slice(0, OPERATIONS_MAX)
   return {
-    listed: await listed(store, now.window, earlier.window, most),
+    listed: await listed(store, of, most),
     totals: totalsOf(changed),
     isCut: candidates.edge.length >= CHANGED_OPERATIONS_MAX,
   }
@@ -118,8 +122,7 @@ function missing(
 /** With texts, and with the requests of the windows themselves. */
 async function listed(
   store: Store,
-  window: Window,
-  earlier: Window,
+  of: Compared,
   most: readonly (Sum & { change: Change })[],
 ): Promise<OperationChange[]> {
   const changes = new Map<string, OperationChange[]>()
@@ -142,7 +145,7 @@ async function listed(
     }
   }
   for (const some of inParts(asked)) {
-    const found = await operationsOf(store.reads, window, earlier, some)
+    const found = await operationsOf(store.reads, of, some)
     const cut = new Map<string, { edge: string; path: string }>()
     for (const [index, edge] of found.edge.entries()) {
       const key = `${edge} ${found.operation[index]}`
@@ -153,7 +156,7 @@ async function listed(
     }
     if (cut.size === 0) continue
     const [edges, paths] = [[...cut.values()].map(({ edge }) => edge), [...cut.values()].map(({ path }) => path)]
-    const hours = await operationHours(store.reads, window, earlier, { edges, paths })
+    const hours = await operationHours(store.reads, of, { edges, paths })
     for (const [index, edge] of hours.edge.entries())
       if (cut.has(`${edge} ${hours.operation[index]}`)) addRequests(hours, index)
   }

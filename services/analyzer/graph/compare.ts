@@ -3,6 +3,7 @@ import { EVIDENCE } from '../../model/evidence.ts'
 import type { GraphEdge } from '../../model/graph.ts'
 import { everSeen } from '../../store/queries/compare.ts'
 import type { UsageRow, Window } from '../../store/queries/rollups.ts'
+import type { Told } from '../../store/queries/told.ts'
 import type { Store } from '../../store/store.ts'
 import { changedOperations, type OperationColumns } from './compare-operations.ts'
 import type { Observed, Pair } from './observed.ts'
@@ -28,6 +29,7 @@ type Both = Omit<EdgeChange, 'change' | 'first_seen' | 'last_seen'>
 /**
  * What a window has that another had not, and the other way round. Both are named alike, by what is known today. Rates are those of the
  * reporter that counts; that an operation is there or not, any reporter may tell.
+ * @param told what there is of either window beside access logs
  * @param candidates operations that an edge has in one of the windows only
  * @param groupOf the group that stands for a node
  */
@@ -35,18 +37,22 @@ export async function compare(
   store: Store,
   now: Side,
   earlier: Side,
+  told: Told,
   candidates: Promise<OperationColumns>,
   groupOf: (id: string) => string,
 ): Promise<Comparison> {
   const changed = changedEdges(now, earlier)
-  const operations = await changedOperations(store, now, earlier, await candidates)
   const edges = changed.slice(0, EDGES_MAX)
+  const [shownEdges, operations] = await Promise.all([
+    withPresence(store, edges, [now, earlier]),
+    candidates.then((found) => changedOperations(store, now, earlier, told, found)),
+  ])
   const groups = changedGroups(changed, groupOf)
   const shown = groups.slice(0, EDGES_MAX)
   return {
     window: now.window,
     compared_with: earlier.window,
-    edges: await withPresence(store, edges, [now, earlier]),
+    edges: shownEdges,
     groups: shown,
     operations: operations.listed,
     totals: {

@@ -2,6 +2,7 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import { type Params, queryColumns } from '../store.ts'
 import { JOINED_EDGE, joinedCalls, STANDS, takenOperations } from './joined.ts'
 import { bounds, iso, type Window } from './rollups.ts'
+import type { Told } from './told.ts'
 
 /** An operation of an edge in two windows, without its text. */
 export interface OperationPresence {
@@ -42,7 +43,7 @@ function weeksOf({ since, until }: Window): { first: string; last: string; head:
   return { first: day(first), last: day(last), head: hoursOf(first), tail: hoursOf(last) }
 }
 
-function paramsOf(window: Window, earlier: Window): Params {
+function paramsOf({ window, earlier }: Pick<Compared, 'window' | 'earlier'>): Params {
   const [now, before] = [bounds(window), bounds(earlier)]
   const weeks = (name: string, of: Window) =>
     Object.entries(weeksOf(of)).map(([key, value]) => [`${key}_${name}`, value] as const)
@@ -75,43 +76,63 @@ const UNTAKEN = `
    SELECT edge, hour, method, shape, requests, denied FROM (${takenOperations(either('minute'))}))`
 const JOINED = `(SELECT joined_edge AS edge, hour, method, shape, requests, denied FROM ${joinedCalls(either('minute'))})`
 
+/** Two windows that are compared, and what there is of either beside access logs. */
+export interface Compared {
+  window: Window
+  earlier: Window
+  told: Told
+}
+
 /** What weeks do not tell: lines less what was joined, joined calls, and spans. */
-const others = (which: string) => [
-  usage('hour', UNTAKEN, which),
-  usage('hour', JOINED, which),
-  usage('minute', SPAN_CALLS, which),
+const others = ({ joined, spans }: Told, which: string) => [
+  ...(joined ? [usage('hour', UNTAKEN, which), usage('hour', JOINED, which)] : []),
+  ...(spans ? [usage('minute', SPAN_CALLS, which)] : []),
 ]
 
-const isBetween = (window: 'now' | 'before') => `week > {first_${window}:Date} AND week < {last_${window}:Date}`
+type Name = 'now' | 'before'
+
+const ALL_HOURS = String((1n << 168n) - 1n)
+/** Of a window of whole weeks it does not matter which hours a row has: these are a third of what is read. */
+function isOfWholeWeeks(window: Window): boolean {
+  const { first, last, head, tail } = weeksOf(window)
+  return first === last ? head === ALL_HOURS : head === ALL_HOURS && tail === ALL_HOURS
+}
+
+const isBetween = (name: Name) => `week > {first_${name}:Date} AND week < {last_${name}:Date}`
 /** Whether a row of a week has an hour of a window. */
-const inWeek = (window: 'now' | 'before') => `(${isBetween(window)}
-    OR week = {first_${window}:Date} AND bitAnd(hours, {head_${window}:UInt256}) != 0 OR week = {last_${window}:Date} AND bitAnd(hours, {tail_${window}:UInt256}) != 0)`
+const inWeek = (name: Name, window: Window) =>
+  isOfWholeWeeks(window)
+    ? `(week >= {first_${name}:Date} AND week <= {last_${name}:Date})`
+    : `(${isBetween(name)}
+    OR week = {first_${name}:Date} AND bitAnd(hours, {head_${name}:UInt256}) != 0 OR week = {last_${name}:Date} AND bitAnd(hours, {tail_${name}:UInt256}) != 0)`
 /** Whether a row's requests are of hours that a window has, all or none. */
-const isWhole = (window: 'now' | 'before') => `multiIf(
-    week = {first_${window}:Date}, bitAnd(hours, {head_${window}:UInt256}) IN (hours, 0), week = {last_${window}:Date}, bitAnd(hours, {tail_${window}:UInt256}) IN (hours, 0), 1)`
+const isWhole = (name: Name) => `multiIf(
+    week = {first_${name}:Date}, bitAnd(hours, {head_${name}:UInt256}) IN (hours, 0), week = {last_${name}:Date}, bitAnd(hours, {tail_${name}:UInt256}) IN (hours, 0), 1)`
 const IN_WEEKS = `(week >= {first_now:Date} AND week <= {last_now:Date} OR week >= {first_before:Date} AND week <= {last_before:Date})`
 
-const weeks = (which: string) => `
-  SELECT t.edge AS edge, operation, sumIf(toInt64(t.requests), ${inWeek('now')}) AS requests, sumIf(toInt64(t.requests), ${inWeek('before')}) AS requests_before
-  FROM operation_week AS t WHERE ${IN_WEEKS} AND t.edge NOT IN ${COUNTED} ${which} GROUP BY edge, operation`
+/** @param columns beside the two ids and the requests */
+const weeks = ({ window, earlier, told }: Compared, which: string, columns = '') => `
+  SELECT t.edge AS edge, operation, sumIf(toInt64(t.requests), ${inWeek('now', window)}) AS requests, sumIf(toInt64(t.requests), ${inWeek('before', earlier)}) AS requests_before ${columns}
+  FROM operation_week AS t WHERE ${IN_WEEKS} ${told.joined ? `AND t.edge NOT IN ${COUNTED}` : ''} ${which} GROUP BY edge, operation`
 
 /** Whoever told of it: lines by the week, and what these do not tell. */
-const presences = (which: { weeks: string; others: string }, having: string) => `
-  SELECT lower(hex(edge)) AS edge, lower(hex(operation)) AS operation, requests, requests_before FROM (
-    ${weeks(which.weeks)} ${having}
+function presences(of: Compared, which: { weeks: string; others: string }, having: string): string {
+  const rest = others(of.told, which.others).map((part) => `${part} ${having}`)
+  const untold = `
     UNION ALL
-    SELECT edge, sipHash128(method, path) AS operation, requests, requests_before
-    FROM (${others(which.others)
-      .map((part) => `${part} ${having}`)
-      .join(' UNION ALL ')}))`
+    SELECT edge, sipHash128(method, path) AS operation, requests, requests_before FROM (${rest.join(' UNION ALL ')})`
+  return `
+  SELECT lower(hex(edge)) AS edge, lower(hex(operation)) AS operation, requests, requests_before FROM (
+    ${weeks(of, which.weeks)} ${having} ${rest.length > 0 ? untold : ''})`
+}
 
 /** Operations that an edge has in one of two windows only, whoever told of them; read and grouped in the order in which it is stored. */
-export async function oneSidedOperations(client: ClickHouseClient, window: Window, earlier: Window) {
+export async function oneSidedOperations(client: ClickHouseClient, of: Compared) {
   return await queryColumns<OperationPresence>(
     client,
-    `${presences({ weeks: '', others: '' }, 'HAVING (requests = 0) != (requests_before = 0)')}
+    `${presences(of, { weeks: '', others: '' }, 'HAVING (requests = 0) != (requests_before = 0)')}
      ORDER BY greatest(requests, requests_before) DESC LIMIT ${CHANGED_OPERATIONS_MAX}`,
-    paramsOf(window, earlier),
+    paramsOf(of),
     'ordered',
   )
 }
@@ -127,24 +148,27 @@ export interface Asked {
 }
 
 /** Whether some edges have some operations in two windows. */
-export async function presencesOf(client: ClickHouseClient, window: Window, earlier: Window, some: Asked) {
+export async function presencesOf(client: ClickHouseClient, of: Compared, some: Asked) {
   const which = { weeks: asked('operation'), others: asked(OPERATION) }
-  return await queryColumns<OperationPresence>(client, presences(which, ''), { ...paramsOf(window, earlier), ...some })
+  return await queryColumns<OperationPresence>(client, presences(of, which, ''), { ...paramsOf(of), ...some })
 }
 
 /** What these operations are, and how often these edges had them. */
-export async function operationsOf(client: ClickHouseClient, window: Window, earlier: Window, some: Asked) {
-  const is = { now: inWeek('now'), before: inWeek('before') }
+export async function operationsOf(client: ClickHouseClient, of: Compared, some: Asked) {
+  const isExact = [of.window, of.earlier].every(isOfWholeWeeks)
+    ? '1'
+    : `min(${isWhole('now')} AND ${isWhole('before')})`
+  const rest = others(of.told, asked(OPERATION))
+  const untold = `
+       UNION ALL
+       SELECT edge, ${OPERATION.replace('shape', 'path')} AS operation, requests, requests_before, method, path, 1 AS exact
+       FROM (${rest.join(' UNION ALL ')})`
   return await queryColumns<OperationUse>(
     client,
     `SELECT lower(hex(edge)) AS edge, lower(hex(operation)) AS operation, method, path, requests, requests_before, exact FROM (
-       SELECT t.edge AS edge, operation, any(method) AS method, any(shape) AS path, sumIf(toInt64(t.requests), ${is.now}) AS requests,
-         sumIf(toInt64(t.requests), ${is.before}) AS requests_before, min(${isWhole('now')} AND ${isWhole('before')}) AS exact
-       FROM operation_week AS t WHERE ${IN_WEEKS} AND t.edge NOT IN ${COUNTED} ${asked('operation')} GROUP BY edge, operation
-       UNION ALL
-       SELECT edge, ${OPERATION.replace('shape', 'path')} AS operation, method, path, requests, requests_before, 1 AS exact
-       FROM (${others(asked(OPERATION)).join(' UNION ALL ')}))`,
-    { ...paramsOf(window, earlier), ...some },
+       ${weeks(of, asked('operation'), `, any(method) AS method, any(shape) AS path, ${isExact} AS exact`)}
+       ${rest.length > 0 ? untold : ''})`,
+    { ...paramsOf(of), ...some },
   )
 }
 
@@ -154,8 +178,7 @@ export async function operationsOf(client: ClickHouseClient, window: Window, ear
  */
 export async function operationHours(
   client: ClickHouseClient,
-  window: Window,
-  earlier: Window,
+  of: Compared,
   some: { edges: string[]; paths: string[] },
 ) {
   const which = `AND ${SOME_EDGES} AND shape IN {paths:Array(String)}`
@@ -163,7 +186,7 @@ export async function operationHours(
     client,
     `SELECT lower(hex(edge)) AS edge, lower(hex(${OPERATION.replace('shape', 'path')})) AS operation, requests, requests_before
      FROM (${usage('hour', 'operation_usage', which)})`,
-    { ...paramsOf(window, earlier), ...some },
+    { ...paramsOf(of), ...some },
   )
 }
 

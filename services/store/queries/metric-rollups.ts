@@ -25,7 +25,7 @@ const SOURCE = 'source_cluster, source_namespace, source_workload, source_princi
 const REFUSED = "(measure = 'decisions' OR startsWith(metric, 'istio_') AND status IN (401, 403))"
 
 /** True where counters came in the window. Asked first: the graph is not to wait for the analysis of the query below. */
-export async function hasMetricEdges(client: ClickHouseClient, window: Window): Promise<boolean> {
+async function hasMetricEdges(client: ClickHouseClient, window: Window): Promise<boolean> {
   return (await query(client, `SELECT 1 FROM metric_hour WHERE ${WITHIN} LIMIT 1`, bounds(window))).length > 0
 }
 

@@ -12,6 +12,7 @@ import {
   TAKEN_EDGES,
   takenOperations,
 } from './joined.ts'
+import type { Told } from './told.ts'
 
 /** Half-open, whole hours; empty means from the first or to the last that is stored. Text as `2026-11-22T10:00:00Z`. */
 export interface Window {
@@ -130,16 +131,26 @@ const withEnds = (usage: string) => `(${usage}) AS usage ANY LEFT JOIN edge ON e
 /** The hours of a window before and behind its whole days. */
 const IN_ENDS = `(hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')})`
 
-/** The window's whole days by the day, and the hours before and behind them; of all edges, or of those that `which` says. */
-const edgeUsageOf = (which = '') => `
-  SELECT edge, ${SUMS}, groupBitOr(active) AS active FROM (
+/** The parts of a statement that stands for all of them. */
+const union = (parts: readonly (string | false)[]) => parts.filter((part) => part !== false).join(' UNION ALL ')
+
+/**
+ * The window's whole days by the day, and the hours before and behind them; of all edges, or of those that `which` says. What the window
+ * has none of is not in the statement.
+ */
+function edgeUsageOf(window: Window, isJoined: boolean, which = ''): string {
+  const { first_day, last_day, head_end, tail_start } = wholeDays(window)
+  const { since, until } = bounds(window)
+  const hasDays = first_day !== last_day
+  const days = `
     SELECT edge, ${SIGNED}, ${part("toDateTime(day, 'UTC')", 'if({part_s:UInt32} = 3600, hours, 1)')} AS active
-    FROM edge_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date} ${which}
-    UNION ALL
-    SELECT edge, ${SIGNED}, ${part('hour')} AS active FROM edge_usage_hour WHERE ${IN_ENDS} ${which}
-    UNION ALL
-    SELECT *, 0 AS active FROM (${TAKEN_EDGES} ${which})
-  ) AS r GROUP BY edge HAVING requests > 0 OR denied > 0`
+    FROM edge_usage_day WHERE day >= {first_day:Date} AND day < {last_day:Date} ${which}`
+  const hours = `SELECT edge, ${SIGNED}, ${part('hour')} AS active FROM edge_usage_hour WHERE ${IN_ENDS} ${which}`
+  const taken = `SELECT *, 0 AS active FROM (${TAKEN_EDGES} ${which})`
+  const parts = [hasDays && days, !(hasDays && head_end === since && tail_start === until) && hours, isJoined && taken]
+  return `
+  SELECT edge, ${SUMS}, groupBitOr(active) AS active FROM (${union(parts)}) AS r GROUP BY edge HAVING requests > 0 OR denied > 0`
+}
 
 /** Of the edges of which only some hours count. */
 const IS_PARTIAL = 'edge IN (SELECT unhex(arrayJoin({partial:Array(String)})))'
@@ -175,7 +186,7 @@ const operationUsage = (isPartial: boolean) => `
 export async function edgeRows(client: ClickHouseClient, window: Window): Promise<UsageRow[]> {
   return await query<UsageRow>(
     client,
-    `SELECT ${ENDS}, ${UNJOINED}, '' AS unpaired, ${SUMMED} FROM ${withEnds(edgeUsageOf())}
+    `SELECT ${ENDS}, ${UNJOINED}, '' AS unpaired, ${SUMMED} FROM ${withEnds(edgeUsageOf(window, true))}
      UNION ALL
      SELECT ${JOINED_ENDS}, '' AS unpaired, ${SUMMED} FROM ${withEnds(joinedEdges(`${SUMS}, groupBitOr(${part('r.hour')}) AS active`))}
      UNION ALL
@@ -188,23 +199,26 @@ export async function edgeRows(client: ClickHouseClient, window: Window): Promis
 /** The usage of an edge, without what it is. */
 export type EdgeUsage = Pick<UsageRow, 'edge' | 'requests' | 'denied' | 'first_seen' | 'last_seen' | 'mark' | 'active'>
 
-/** The same as `edgeRows`, without what each edge is, in columns and in the order of edges; of all edges, or of some. */
-export async function edgeUsage(client: ClickHouseClient, window: Window, edges?: readonly string[]) {
+/**
+ * The same as `edgeRows`, without what each edge is, in columns and in the order of edges; of all edges, or of some.
+ * @param told what there is of the window beside access logs
+ */
+export async function edgeUsage(client: ClickHouseClient, window: Window, told: Told, edges?: readonly string[]) {
   const asked = '(SELECT toFixedString(unhex(arrayJoin({edges:Array(String)})), 16))'
   const some = edges ? `AND edge IN ${asked}` : ''
+  const logged = `SELECT edge AS id, requests, denied, first_seen, last_seen, mark, active FROM (${edgeUsageOf(window, told.joined, some)})`
+  const joined = `
+    SELECT joined_edge AS id, requests, denied, first_seen, last_seen, mark, active
+    FROM (${joinedUsage(`${SUMS}, groupBitOr(${part('r.hour')}) AS active`, edges ? `joined_edge IN ${asked}` : 'true')})`
+  const spans = `
+    SELECT edge AS id, sum(c.requests) AS requests, 0 AS denied, min(c.first_seen) AS first_seen, max(c.last_seen) AS last_seen, 0 AS mark,
+      groupBitOr(${part('toStartOfHour(minute)')}) AS active
+    FROM (SELECT *, edge FROM span_call FINAL WHERE ${within('minute')} ${some}) AS c GROUP BY edge HAVING requests > 0`
   return await queryColumns<EdgeUsage>(
     client,
-    `SELECT lower(hex(id)) AS edge, ${SUMMED}, mark, active FROM (
-       SELECT edge AS id, requests, denied, first_seen, last_seen, mark, active FROM (${edgeUsageOf(some)})
-       UNION ALL
-       SELECT joined_edge AS id, requests, denied, first_seen, last_seen, mark, active
-       FROM (${joinedUsage(`${SUMS}, groupBitOr(${part('r.hour')}) AS active`, edges ? `joined_edge IN ${asked}` : 'true')})
-       UNION ALL
-       SELECT edge AS id, sum(c.requests) AS requests, 0 AS denied, min(c.first_seen) AS first_seen, max(c.last_seen) AS last_seen, 0 AS mark,
-         groupBitOr(${part('toStartOfHour(minute)')}) AS active
-       FROM (SELECT *, edge FROM span_call FINAL WHERE ${within('minute')} ${some}) AS c GROUP BY edge HAVING requests > 0)
-     ORDER BY id`,
+    `SELECT lower(hex(id)) AS edge, ${SUMMED}, mark, active FROM (${union([logged, told.joined && joined, told.spans && spans])}) ORDER BY id`,
     { ...bounds(window), ...wholeDays(window), ...(edges ? { edges: [...edges] } : {}) },
+    hoursOf(window) <= NARROW_HOURS ? 'narrow' : 'reads',
   )
 }
 
@@ -283,7 +297,11 @@ export function bounds(window: Window): { since: string; until: string; part_s: 
   return { since: text(window.since), until: text(window.until), part_s }
 }
 
+const hoursOf = ({ since, until }: Window) => (Date.parse(until) - Date.parse(since)) / HOUR_S / 1000
+
 const HOUR_S = 3600
+/** Of longer windows, two weeks, the usage of edges has so many rows that more threads than one help. */
+const NARROW_HOURS = 14 * 24
 const DAY_MS = 86_400_000
 
 /** The whole UTC days of a window, half-open, and where the hours before them end and those behind them start; no days where it holds none. */
