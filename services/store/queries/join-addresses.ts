@@ -47,42 +47,59 @@ const DECLARED = `
 /** How an owner is known: the first two name one, the others say why nobody is named. */
 export const OWNED = { unknown: 0, named: 1, service: 2, shared: 3, several: 4, contradicted: 5 } as const
 
+/*
+ * Who had an address is found in layers of queries: an alias would be written out wherever it is used, again and again within
+ * each other, and the engine would read a hundred thousand names for one row.
+ */
+
+/** What was told of each address around its slot; of the Pods those that had it then. */
+const TOLD = `
+  SELECT subject.address AS address, subject.slot AS slot, subject.cluster AS cluster, own, asked, answered,
+    arrayFilter(pod -> (subject.slot + 1) * ${SLOT_S} >= pod.4 AND subject.slot * ${SLOT_S} <= pod.5, declared.pods) AS holding
+  FROM (SELECT address, slot, cluster, intDiv(slot, ${60 / SLOT_S}) AS minute FROM (${ASKED})) AS subject
+  LEFT ANY JOIN (${WORDS}) AS words ON words.address = subject.address AND words.minute = subject.minute
+  LEFT ANY JOIN (${DECLARED}) AS declared ON declared.address = subject.address`
+
+/** Clusters may use the same addresses: what was told in the line's own comes first. */
+const OF_CLUSTER = `
+  SELECT address, slot, cluster, asked, answered, if(notEmpty(own_here), own_here, own) AS owning, if(notEmpty(holding_here), holding_here, holding) AS pods
+  FROM (SELECT *, arrayFilter(word -> word.3 = cluster, own) AS own_here, arrayFilter(pod -> pod.3 = cluster, holding) AS holding_here FROM (${TOLD}))`
+
+/** Whom words name at the slot's moment, each once, and whom they name at all. */
+const NAMING = `
+  SELECT address, slot, cluster, arrayExists(pod -> pod.1, pods) AS is_shared, arrayDistinct(arrayMap(pod -> pod.2, pods)) AS declared,
+    ${['owning', 'asked', 'answered'].map((told) => `${told}, ${named(`arrayFilter(word -> abs(word.1 - slot) <= 1, ${told})`)} AS ${told}_now, ${named(told)} AS ${told}_ever`).join(', ')}
+  FROM (${OF_CLUSTER})`
+
+/** Whom they name: those of the moment, else the only one there is, where it was named before and behind. */
+const NAMED = `
+  SELECT address, slot, cluster, is_shared, declared, ${['owning', 'asked', 'answered'].map((told) => `${near(told)} AS ${told}_near`).join(', ')}
+  FROM (${NAMING})`
+
 /**
  * The one that had an address at a slot, by `keyOf(address, slot, cluster)`: `how` it is known, and `who` (`join-halves.ts`). An address
  * is somebody's from a moment before it is told to a moment behind, and between two words of the same when nobody else had it.
  */
 export const OWNERS = `
-  SELECT ${keyOf('subject.address', 'subject.slot', 'subject.cluster')} AS key, ${owner('words', 'declared')} AS owned, owned.1 AS how, owned.2 AS who
-  FROM (SELECT address, slot, cluster, intDiv(slot, ${60 / SLOT_S}) AS minute FROM (${ASKED})) AS subject
-  LEFT ANY JOIN (${WORDS}) AS words ON words.address = subject.address AND words.minute = subject.minute
-  LEFT ANY JOIN (${DECLARED}) AS declared ON declared.address = subject.address`
+  SELECT ${keyOf('address', 'slot', 'cluster')} AS key, multiIf(
+    is_shared, ${unknown('shared')},
+    length(declared) > 1 OR length(owning_near) > 1, ${unknown('several')},
+    notEmpty(declared) AND notEmpty(owning_near) AND declared[1] != owning_near[1], ${unknown('contradicted')},
+    notEmpty(declared), tuple(${OWNED.named}, declared[1]),
+    notEmpty(owning_near), tuple(${OWNED.named}, owning_near[1]),
+    length(asked_near) = 1 AND has(answered_near, asked_near[1]), tuple(${OWNED.service}, asked_near[1]),
+    length(asked_near) > 1, ${unknown('several')}, ${unknown('unknown')}) AS owned, owned.1 AS how, owned.2 AS who
+  FROM (${NAMED})`
 
-function owner(words: string, declared: string): string {
-  const [start, end] = [`subject.slot * ${SLOT_S}`, `(subject.slot + 1) * ${SLOT_S}`]
-  const pods = ofCluster(`arrayFilter(pod -> ${end} >= pod.4 AND ${start} <= pod.5, ${declared}.pods)`)
-  const own = near(ofCluster(`${words}.own`))
-  const unknown = (how: keyof typeof OWNED) => `tuple(${OWNED[how]}, toUInt64(0))`
-  // Layers of lambdas, for an alias would be expanded wherever it is used.
-  return `arrayMap((pods, own, asked, answered) -> multiIf(
-    arrayExists(pod -> pod.1, pods), ${unknown('shared')},
-    length(arrayDistinct(arrayMap(pod -> pod.2, pods))) > 1 OR length(own) > 1, ${unknown('several')},
-    notEmpty(pods) AND notEmpty(own) AND pods[1].2 != own[1], ${unknown('contradicted')},
-    notEmpty(pods), tuple(${OWNED.named}, pods[1].2),
-    notEmpty(own), tuple(${OWNED.named}, own[1]),
-    length(asked) = 1 AND has(answered, asked[1]), tuple(${OWNED.service}, asked[1]),
-    length(asked) > 1, ${unknown('several')}, ${unknown('unknown')}),
-    [${pods}], [${own}], [${near(`${words}.asked`)}], [${near(`${words}.answered`)}])[1]`
+function unknown(how: keyof typeof OWNED): string {
+  return `tuple(${OWNED[how]}, toUInt64(0))`
 }
 
-/** Clusters may use the same addresses: those of the line's own come first. */
-function ofCluster(told: string): string {
-  return `if(arrayExists(word -> word.3 = subject.cluster, ${told}), arrayFilter(word -> word.3 = subject.cluster, ${told}), ${told})`
+function named(words: string): string {
+  return `arrayDistinct(arrayMap(word -> word.2, ${words}))`
 }
 
-/** Whom words name at a slot, each once: those of the moment, else the only one there is, where it was named before and behind. */
 function near(told: string): string {
-  const names = (words: string) => `arrayDistinct(arrayMap(word -> word.2, ${words}))`
-  return `multiIf(
-    arrayExists(word -> abs(word.1 - subject.slot) <= 1, ${told}), ${names(`arrayFilter(word -> abs(word.1 - subject.slot) <= 1, ${told})`)},
-    length(${names(told)}) = 1 AND arrayExists(word -> word.1 < subject.slot, ${told}) AND arrayExists(word -> word.1 > subject.slot, ${told}), ${names(told)}, [])`
+  return `multiIf(notEmpty(${told}_now), ${told}_now,
+    length(${told}_ever) = 1 AND arrayExists(word -> word.1 < slot, ${told}) AND arrayExists(word -> word.1 > slot, ${told}), ${told}_ever, [])`
 }

@@ -56,9 +56,12 @@ export const MENTIONED = `
   FROM (SELECT mention, line, toInt32(${slotOf('time')} + arrayJoin([-1, 0, 1])) AS slot FROM call_half WHERE ${NEAR} AND side = 'callee' AND mention IN (SELECT mention FROM unanswered))
   GROUP BY mention, slot`
 
-/** Names of the numbers in `WHO` and of services; a cluster only where all that name a workload tell the same. */
+/**
+ * Names of the numbers in `WHO` and of services; a cluster only where all that name a workload tell the same. `label`: what people read.
+ */
 export const NAMES = `
-  SELECT who, if(min(cluster) = max(cluster), min(cluster), '') AS cluster, min(namespace) AS namespace, min(workload) AS workload, max(principal) AS principal, min(service) AS service
+  SELECT who, if(min(cluster) = max(cluster), min(cluster), '') AS cluster, min(namespace) AS namespace, min(workload) AS workload, max(principal) AS principal, min(service) AS service,
+    multiIf(workload != '', concat(namespace, '/', workload), principal != '', principal, service) AS label
   FROM (
     SELECT toString(cluster) AS cluster, toString(namespace) AS namespace, toString(workload) AS workload, toString(principal) AS principal, '' AS service, ${WHO} AS who
     FROM (SELECT DISTINCT cluster, namespace, workload, principal FROM call_half WHERE ${NEAR} AND side != 'relay')
@@ -66,4 +69,4 @@ export const NAMES = `
     SELECT '', '', '', '', toString(service), ${serviceNumber('service')} AS who FROM (SELECT DISTINCT service FROM call_half WHERE ${NEAR} AND side IN ('callee', 'caller'))
     UNION ALL
     SELECT cluster, namespace, workload, '', '', ${workloadNumber('namespace', 'workload')} AS who FROM (SELECT DISTINCT cluster, namespace, workload FROM declared_address WHERE workload != ''))
-  GROUP BY who`
+  WHERE who != 0 GROUP BY who`

@@ -107,7 +107,7 @@ const DECIDED = `
       ${nobody('unknown_address')}) AS found
   FROM (SELECT *, ${isOne('peer_how')} AS is_peer FROM (${FOUND}))`
 
-const rungIs = (rung: Rung) => `rung = ${RUNGS.indexOf(rung) + 1}`
+const rungIs = (...rungs: Rung[]) => `rung IN (${rungs.map((rung) => RUNGS.indexOf(rung) + 1).join(', ')})`
 
 /**
  * A claim is replaced by what is stronger only, and a sender's word is worth what it is registered for. `stands`: the line's count is
@@ -116,7 +116,7 @@ const rungIs = (rung: Rung) => `rung = ${RUNGS.indexOf(rung) + 1}`
 const JUDGED = `
   SELECT
     *, is_known OR gateway != 0 AS stands, if(is_known, found.3, toUInt64(0)) AS who,
-    multiIf(is_known, who, requester != other_requester, requester, ${rungIs('two_callers')} OR ${rungIs('contradicted')}, greatest(requester, user), toUInt64(0)) AS one,
+    multiIf(is_known, who, requester != other_requester, requester, ${rungIs('two_callers', 'contradicted')}, greatest(requester, user), toUInt64(0)) AS one,
     multiIf(is_known, toUInt64(0), requester != other_requester, other_requester, ${rungIs('two_callers')}, other_user, toUInt64(0)) AS other
   FROM (
     SELECT
@@ -142,36 +142,29 @@ const COUNTED = `
     min(k.time) AS first_seen, max(k.time) AS last_seen, min(k.mark) AS mark
   FROM (${KEPT}) AS k GROUP BY k.key`
 
-/** The numbers of what was counted with their names: each row once for each of its numbers, so that names are read once. */
-const NAMED = `
-  SELECT counted_of.*, ${['cluster', 'namespace', 'workload', 'principal', 'service'].map((name) => `named.${name} AS ${name}`).join(', ')},
-    multiIf(workload != '', concat(namespace, '/', workload), principal != '', principal, service) AS label
-  FROM (
-    SELECT *, arrayJoin(arrayFilter(pair -> pair.1 = 'one' OR pair.2 != 0, [tuple('one', one), tuple('other', other), tuple('gateway', gateway)])) AS pair, pair.1 AS part_of, pair.2 AS who
-    FROM (SELECT *, rowNumberInAllBlocks() AS number FROM counted)) AS counted_of
-  LEFT ANY JOIN (${NAMES}) AS named ON named.who = counted_of.who`
-
-const source = (name: string) => `if(any(n.is_known), anyIf(n.${name}, part_of = 'one'), '') AS source_${name}`
-const gateway = (name: string) => `anyIf(n.${name}, part_of = 'gateway') AS gateway_${name}`
-
 /** What is asked for several times, found once: without it the engine would analyse and run each anew wherever it stands. */
 export const COMMON = `WITH
   by_connection AS MATERIALIZED (${BY_CONNECTION}),
   unanswered AS MATERIALIZED (${UNANSWERED}),
   by_mention AS MATERIALIZED (${BY_MENTION}),
   owners AS MATERIALIZED (${OWNERS}),
-  counted AS MATERIALIZED (${COUNTED})`
+  names AS MATERIALIZED (${NAMES})`
 
-/** Rows as `joined_call` has them, without their part and version; behind `COMMON`. */
+const source = (name: string) => `if(is_known, named.${name}, '') AS source_${name}`
+const gateway = (name: string) => `gateway_named.${name} AS gateway_${name}`
+
+/** Rows as `joined_call` has them, without their part and version; behind `COMMON`. Some may be the same but for their counts. */
 export const CALLS = `
   SELECT
-    any(n.minute) AS minute, any(n.edge) AS edge, any(n.method) AS method, any(n.shape) AS shape, any(n.path_flags) AS path_flags,
-    ${['cluster', 'namespace', 'workload', 'principal', 'service'].map(source).join(', ')},
-    CAST(any(n.evidence), 'Enum8(\\'none\\' = 0, \\'claimed\\' = 1, \\'address\\' = 2, \\'joined\\' = 3, \\'verified\\' = 4)') AS source_evidence,
-    [${RUNGS.map((rung) => `'${rung}'`).join(', ')}][any(n.rung)] AS rung,
+    minute, edge, method, shape, path_flags, ${['cluster', 'namespace', 'workload', 'principal', 'service'].map(source).join(', ')},
+    CAST(evidence, 'Enum8(\\'none\\' = 0, \\'claimed\\' = 1, \\'address\\' = 2, \\'joined\\' = 3, \\'verified\\' = 4)') AS source_evidence,
+    [${RUNGS.map((rung) => `'${rung}'`).join(', ')}][counted.rung] AS rung,
     multiIf(
-      NOT any(n.is_known), arrayStringConcat(arraySort(groupArrayIf(n.label, part_of IN ('one', 'other') AND n.who != 0)), ' '),
-      any(n.claim) != '' AND extract(any(n.claim), '/ns/([^/]+)/') != source_namespace, any(n.claim), '') AS contradicts,
+      NOT is_known, arrayStringConcat(arraySort(arrayFilter(label -> label != '', [named.label, other_named.label])), ' '),
+      claim != '' AND extract(claim, '/ns/([^/]+)/') != source_namespace, claim, '') AS contradicts,
     ${['namespace', 'workload', 'service'].map(gateway).join(', ')},
-    ${COUNTS.map((name) => `any(n.${name}) AS ${name}`).join(', ')}
-  FROM (${NAMED}) AS n GROUP BY number`
+    ${COUNTS.join(', ')}
+  FROM (${COUNTED}) AS counted
+  LEFT ANY JOIN names AS named ON named.who = counted.one
+  LEFT ANY JOIN names AS other_named ON other_named.who = counted.other
+  LEFT ANY JOIN names AS gateway_named ON gateway_named.who = counted.gateway`

@@ -83,9 +83,15 @@ const INSIDE = `j.minute >= {since:DateTime('UTC')} AND j.minute < {until:DateTi
 const OF_MINUTES = `${INSIDE} AND toUnixTimestamp(j.minute) IN {minutes:Array(UInt32)}`
 
 /**
+ * Rewriting passes that are off: each compares columns by all that is selected below them, and finds nothing to rewrite. With them the
+ * engine analyses the join in 1,150 ms, without in 300.
+ */
+const UNREWRITTEN =
+  'optimize_and_compare_chain = 0, optimize_extract_common_expressions = 0, optimize_aggregators_of_group_by_keys = 0, optimize_syntax_fuse_functions = 0, optimize_group_by_function_keys = 0'
+
+/**
  * Joins a part of the lines of some minutes, and writes the part's calls anew. Calls that are no longer found are written as zero;
- * with the last part, those of parts that are no more. Two rewriting passes are off, for the engine analyses the statement in half the
- * time then.
+ * with the last part, those of parts that are no more.
  */
 export async function writeJoined(client: ClickHouseClient, minutes: number[], part = 0, parts = 1): Promise<void> {
   const range = rangeOf(minutes)
@@ -93,15 +99,15 @@ export async function writeJoined(client: ClickHouseClient, minutes: number[], p
     client,
     `INSERT INTO joined_call (part, minute, ${ENDS}, ${COUNTED}, version)
      ${COMMON}
-     SELECT part, minute, untuple(ends), ${SUMS}, toUnixTimestamp64Milli(now64(3))
+     SELECT untuple(call), ${SUMS}, toUnixTimestamp64Milli(now64(3))
      FROM (
-       SELECT {part:UInt16} AS part, minute, tuple(${ENDS}) AS ends, ${COUNTED} FROM (${CALLS})
+       SELECT tuple({part:UInt16}, minute, ${ENDS}) AS call, ${COUNTED} FROM (${CALLS})
        UNION ALL
-       SELECT part, minute, tuple(${ENDS}) AS ends, ${NOTHING} FROM joined_call AS j FINAL
+       SELECT tuple(part, minute, ${ENDS}) AS call, ${NOTHING} FROM joined_call AS j FINAL
        WHERE ${OF_MINUTES} AND (j.part = {part:UInt16} OR {part:UInt16} + 1 = {parts:UInt16} AND j.part >= {parts:UInt16})
      )
-     GROUP BY part, minute, ends
-     SETTINGS ${LIMITS.jobs}, enable_materialized_cte = 1, optimize_and_compare_chain = 0, optimize_extract_common_expressions = 0`,
+     GROUP BY call
+     SETTINGS ${LIMITS.jobs}, enable_materialized_cte = 1, ${UNREWRITTEN}`,
     {
       since: range.since / 1000,
       until: range.until / 1000,
