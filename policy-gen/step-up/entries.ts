@@ -16,6 +16,8 @@ export interface Entry {
   /** Of those who called from where users come in, and of all. */
   front: OperationUsers
   all: OperationUsers
+  /** What came from where users come in. */
+  fronts: ObservedOperation[]
   isTold: boolean
 }
 
@@ -39,13 +41,15 @@ export function entriesOf(
     const callee = calleeOf(operation)
     const known = entries.get(key) ?? {
       ...{ id: destination.id, callee: callee.ok ? callee.callee : null, method, path, flags, port },
-      ...{ front: NOBODY, all: NOBODY, isTold: false },
+      ...{ front: NOBODY, all: NOBODY, fronts: [], isTold: false },
     }
     entries.set(key, known)
     if (!users) continue
     known.isTold = true
     known.all = joinUsers(known.all, users)
-    if (!carriers.has(operation.source.id)) known.front = joinUsers(known.front, users)
+    if (carriers.has(operation.source.id)) continue
+    known.front = joinUsers(known.front, users)
+    known.fronts.push(operation)
   }
   return [...entries.values()]
 }

@@ -45,6 +45,14 @@ export interface PlannedTrigger {
   entry: Entry
 }
 
+export interface Plan {
+  /** Without what only requests tell one by one: sessions. */
+  stepUp: StepUp
+  planned: PlannedTrigger[]
+  /** All operations at which users come in, those that ask first. */
+  fronts: { entry: Entry; trigger: StepUpTrigger | null }[]
+}
+
 /**
  * Which operations ask users for more, and what that would have meant in the window. It is asked where users come in: of a sensitive
  * operation that only other workloads call, at the root operations of the chains that reach it; never of machines.
@@ -55,7 +63,7 @@ export function planStepUp(
   operations: readonly ObservedOperation[],
   inventory: Inventory,
   { window, sensitive, rare, fronts = [], selectorRule }: StepUpOptions,
-): { stepUp: StepUp; planned: PlannedTrigger[] } {
+): Plan {
   const declared = [...sensitive.map(checked), ...stated(inventory)]
   const rule = selectorRule === undefined ? null : namingRule(selectorRule, '--selector')
   const index = indexInventory(inventory)
@@ -76,9 +84,11 @@ export function planStepUp(
   }))
   triggers.sort((left, right) => (nameOf(left.entry) < nameOf(right.entry) ? -1 : 1))
   const sums = summed(triggers, entries.filter(isFront))
+  const others = entries.filter((entry) => isFront(entry) && !planned.has(entry))
   return {
-    stepUp: { window, ...sums, triggers: triggers.map(({ trigger }) => trigger), unasked },
+    stepUp: { window, ...sums, by_session: null, triggers: triggers.map(({ trigger }) => trigger), unasked },
     planned: triggers,
+    fronts: [...triggers, ...others.map((entry) => ({ entry, trigger: null }))],
   }
 }
 
@@ -158,6 +168,7 @@ function ask(planned: Map<Entry, StepUpTrigger>, entry: Entry, needs: readonly S
     max_age_s: ages.length > 0 ? Math.min(...ages) : null,
     why: [...new Set([...(known?.why ?? []), ...needs.map(({ why }) => why)])],
     behind: [...new Set([...(known?.behind ?? []), ...behind])].sort(),
+    by_session: null,
     ...NO_PROMPTS,
   })
 }

@@ -289,7 +289,8 @@ function questions(
       return { window, operations: observedOperations(calls.calls) }
     },
     ...policyQuestions({ windowOf, seen: operations, learned: graphs.withLearned }, lifecycle, store),
-    stepUp: async (request) => await stepUp(request, templated, chainsOf),
+    stepUp: async (request) =>
+      await stepUp(request, { seen: operations, learned: graphs.withLearned, chainsOf, reads: store.reads }),
     rejects: async (source, limit) => {
       const id = source === '' ? '' : findSource(source).id
       return { reasons: await rejectReasons(store.reads, id), lines: await rejects(store.reads, id, limit) }

@@ -33,6 +33,17 @@ export interface Prompts {
   uncertain: number
 }
 
+/**
+ * Sessions that carried a user to it, and those of them in which the user would have been asked at least once. A session is one
+ * authentication of a user (`auth_time`); where tokens do not tell it, a user's UTC day.
+ */
+export interface SessionPrompts {
+  sessions: number
+  prompted: number
+  /** Of which telemetry does not tell it. */
+  uncertain: number
+}
+
 /** An operation at which users are asked. */
 export interface StepUpTrigger extends Prompts {
   callee: string
@@ -43,6 +54,8 @@ export interface StepUpTrigger extends Prompts {
   acr: Acr
   max_age_s: number | null
   why: string[]
+  /** Null where the facts that tell it are gone. */
+  by_session: SessionPrompts | null
   /** Sensitive operations behind it, `namespace/workload METHOD /path`; empty where it is sensitive itself. */
   behind: string[]
 }
@@ -57,6 +70,18 @@ export interface StepUp extends Prompts {
   window: { since: string; until: string }
   /** Of prompted requests, of all that carried a user to an operation at which users can be asked. */
   share: number
+  /** Of all operations at which users can be asked; a session at several of them counts once. Null where the facts are gone. */
+  by_session:
+    | (SessionPrompts & {
+        share: number
+        /** The first request that was counted, ISO 8601, UTC; facts are kept for less long than other counts. */
+        since: string
+        /** Sessions were counted of one in so many. */
+        one_in: number
+        /** Users with the most sessions in which they would have been asked, as their tokens name them. */
+        users: { issuer: string; subject: string; sessions: number }[]
+      })
+    | null
   triggers: StepUpTrigger[]
   unasked: Unasked[]
 }

@@ -53,7 +53,10 @@ function contentOf(file: string): string {
 const percent = (share: number) => `${(share * 100).toFixed(2)} %`
 const count = (value: number) => value.toLocaleString('en')
 
-function describe({ window, triggers, unasked, loss, ...sums }: StepUpAnswer, out: string | undefined): string {
+function describe(
+  { window, triggers, unasked, loss, by_session, ...sums }: StepUpAnswer,
+  out: string | undefined,
+): string {
   const rows = triggers.map((one) => [
     one.callee,
     one.method,
@@ -63,17 +66,43 @@ function describe({ window, triggers, unasked, loss, ...sums }: StepUpAnswer, ou
     one.requests,
     one.prompted,
     one.prompted_users,
+    one.by_session ? `${one.by_session.prompted} of ${one.by_session.sessions}` : 'not told',
     one.uncertain,
     [...one.why, ...one.behind.map((name) => `for ${name}`)].join('; '),
   ])
   return [
     `${window.since} to ${window.until}: ${count(sums.prompted)} of ${count(sums.requests)} requests with a user (${percent(sums.share)}) would have met a challenge, of some ${count(sums.prompted_users)} of ${count(sums.users)} users`,
+    ...sessionLines(by_session, window.since),
     ...(sums.uncertain > 0 ? [`of ${count(sums.uncertain)} more telemetry does not tell the level or the age`] : []),
     ...(rows.length > 0
-      ? [table(['callee', 'method', 'path', 'acr', 'age', 'requests', 'prompted', 'users', 'uncertain', 'why'], rows)]
+      ? [
+          table(
+            ['callee', 'method', 'path', 'acr', 'age', 'requests', 'prompted', 'users', 'sessions', 'uncertain', 'why'],
+            rows,
+          ),
+        ]
       : ['nothing is sensitive: give a FILE or --rare, or label workloads with their sensitivity']),
     ...unasked.map(({ operation, reason }) => `nobody is asked at ${operation}: ${reason}`),
     ...(loss.length > 0 ? [`${loss.length} losses, where a target cannot ask for it: see --json`] : []),
     ...(out ? [`policies in ${out}`] : []),
   ].join('\n')
 }
+
+function sessionLines(sessions: StepUpAnswer['by_session'], since: string): string[] {
+  if (!sessions)
+    return ['of sessions nothing is told: the requests of the window are not kept any more, or carried no user']
+  const { sessions: all, prompted, uncertain, share, since: first, one_in, users } = sessions
+  const later = Date.parse(first) - Date.parse(since) > DAY_MS ? `, counted from ${first} on` : ''
+  const sample = one_in > 1 ? `, from one in ${one_in} of them` : ''
+  const open = uncertain > 0 ? `; of ${count(uncertain)} it is not told` : ''
+  return [
+    `${percent(share)} of sessions (${count(prompted)} of ${count(all)}${later}${sample}) would have been prompted${open}`,
+    ...(users.length > 0
+      ? [
+          `most often: ${users.map(({ issuer, subject, sessions: own }) => `${JSON.stringify(subject)} of ${JSON.stringify(issuer)} (${own})`).join(', ')}`,
+        ]
+      : []),
+  ]
+}
+
+const DAY_MS = 86_400_000
