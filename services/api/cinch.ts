@@ -34,6 +34,7 @@ import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
 import { type CompletenessAnswer, completeness } from './completeness.ts'
+import { type AskedDirectory, type DirectoryAnswer, directory } from './directory.ts'
 import { type DisagreementsAnswer, disagreements } from './disagreements.ts'
 import { type Doctor, examine } from './doctor.ts'
 import type { Findings, LookPace } from './findings.ts'
@@ -83,6 +84,8 @@ export interface Cinch extends PolicyUses, Requirements {
   completeness(window: AskedWindow): Promise<CompletenessAnswer>
   /** Where one word on who called is held against another's. */
   disagreements(window: AskedWindow): Promise<DisagreementsAnswer>
+  /** What directories, identity providers and posture systems said. */
+  directory(asked: AskedDirectory): Promise<DirectoryAnswer>
   /** Chains by root operation and shape, and where they break. */
   chains(asked: AskedChains): Promise<ChainsAnswer>
   /** One chain. @throws CinchError `not_found` */
@@ -299,6 +302,7 @@ function questions(
     completeness: async (asked) => await completeness(store, asked),
     ...createRequirements({ store, graphs, windowOf, chainsOf, lookPace }),
     disagreements: async (asked) => await disagreements(store, asked),
+    directory: async (asked) => await directory(store, asked),
     chains: chainsOf,
     chain: async (trace) => await chainByTrace(store, trace, templates),
   }

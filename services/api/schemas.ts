@@ -2,11 +2,13 @@ import Type from 'typebox'
 import { USERS_MIN_MAX } from '../../policy-gen/conditions.ts'
 import { SENSITIVE_MAX } from '../../policy-gen/step-up/read.ts'
 import { DEPTH_MAX } from '../analyzer/graph/screen.ts'
+import { DIRECTORY_CATEGORIES } from '../model/directory.ts'
 import { EVIDENCE } from '../model/evidence.ts'
 import { FINDING_STATES } from '../model/finding.ts'
 import { GROUP_BY } from '../model/graph.ts'
 import { ACRS } from '../model/step-up.ts'
 import { AGE_BOUNDS_S } from '../model/users.ts'
+import { DIRECTORY_EVENTS_MAX } from '../store/queries/directory.ts'
 import { DAYS_MAX } from './backtest.ts'
 
 /** Query and body schemas: what fastify checks and what the OpenAPI document says. */
@@ -46,6 +48,16 @@ export const GraphQuery = Type.Object({
 })
 
 export const WindowQuery = Type.Object(window)
+
+export const DirectoryQuery = Type.Object({
+  ...window,
+  source: Type.Optional(text('Id of a source')),
+  category: Type.Optional(
+    Type.String({ pattern: `^(${DIRECTORY_CATEGORIES.join('|')})$`, description: DIRECTORY_CATEGORIES.join(', ') }),
+  ),
+  about: Type.Optional(text('Id or name of an actor or a target, as the system writes it', 1024)),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: DIRECTORY_EVENTS_MAX, default: 100 })),
+})
 
 export const CompareQuery = Type.Object({
   ...window,

@@ -46,6 +46,7 @@ export interface Backend {
   backtest(asked: AskedBacktest): ReturnType<Cinch['backtest']>
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>
+  directory: Cinch['directory']
   disagreements: Cinch['disagreements']
   checks: Cinch['checks']
   findings: Pick<Cinch['findings'], 'list' | 'show' | 'act'>

@@ -46,6 +46,7 @@ export function remoteBackend(url: string, token: string): Backend {
       show: async (id) => await get(`/api/v1/findings/${encodeURIComponent(id)}`),
       act: async (id, act, { why }) => await post(`/api/v1/findings/${encodeURIComponent(id)}`, { ...act, why }),
     },
+    directory: async (asked) => await get('/api/v1/directory', asked),
     disagreements: async (window) => await get('/api/v1/disagreements', window),
     chains: async (asked) => await get('/api/v1/chains', asked),
     doctor: async (source) => await get('/api/v1/doctor', { source }),

@@ -7,6 +7,7 @@ import { checkCommand } from './commands/check.ts'
 import { declareCommand, declaredCommand } from './commands/declare.ts'
 import { adviceCommand, deliverCommand } from './commands/deliver.ts'
 import { diffCommand } from './commands/diff.ts'
+import { directoryCommand } from './commands/directory.ts'
 import { disagreementsCommand } from './commands/disagreements.ts'
 import {
   draftCommand,
@@ -43,6 +44,7 @@ export const COMMANDS: Command[] = [
   findingCommand,
   ...findingActs,
   findingsCommand,
+  directoryCommand,
   disagreementsCommand,
   operationsCommand,
   generateCommand,

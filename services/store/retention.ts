@@ -20,6 +20,7 @@ const TABLES: Record<string, keyof Retention> = {
   edge_usage_hour: 'operationsDays',
   edge_usage_day: 'operationsDays',
   user_usage: 'operationsDays',
+  directory_event: 'operationsDays',
 }
 
 /**

@@ -68,6 +68,8 @@ describe.each([
   'haproxy',
   'kubernetes-audit',
   'jaeger-json',
+  'okta',
+  'keycloak',
 ])('rejects of %s', (id) => {
   test('hold no secret, in any column', async () => {
     const lines = BROKEN.flatMap(([, broken]) => CARRIED.map(([, secret]) => broken(secret().replaceAll('\n', ''))))

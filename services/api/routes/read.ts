@@ -6,11 +6,13 @@ import { shapeText } from '../../model/shape.ts'
 import type { AskedChains } from '../chains.ts'
 import type { AskedChecks } from '../checks.ts'
 import type { Cinch } from '../cinch.ts'
+import type { AskedDirectory } from '../directory.ts'
 import {
   ChainParams,
   ChainsQuery,
   ChecksQuery,
   CompareQuery,
+  DirectoryQuery,
   EdgesQuery,
   GraphQuery,
   OperationsQuery,
@@ -106,6 +108,16 @@ function wordRoutes(app: FastifyInstance, cinch: Cinch): void {
       },
     },
     async ({ query }) => await cinch.disagreements(query),
+  )
+  app.get<{ Querystring: AskedDirectory }>(
+    '/api/v1/directory',
+    {
+      schema: {
+        summary: 'What directories, identity providers and posture systems said: sign-ins, changes, access, devices',
+        querystring: DirectoryQuery,
+      },
+    },
+    async ({ query }) => await cinch.directory(query),
   )
 }
 

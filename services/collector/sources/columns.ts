@@ -12,3 +12,8 @@ export const REQUEST_COLUMNS = `
 export const SPAN_COLUMNS = `
   batch, sender, cluster, reject_reason, line, time, span_key, parent_key, duration_us, namespace, service, workload, kind, protocol, method,
   path, path_flags, path_rank, status, is_database, trace_id`
+
+/** Columns that a mapping of directory events yields. */
+export const DIRECTORY_COLUMNS = `
+  batch, sender, cluster, tenant, reject_reason, line, time, time_told, event_id, category, action, outcome, reason, actor_id, actor_type, actor_name,
+  actor_address, actor_client, actor_agent, actor_device, targets, changes, correlations, event`

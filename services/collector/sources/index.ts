@@ -1,4 +1,5 @@
 import { CinchError } from '../../model/errors.ts'
+import { DIRECTORY_SOURCES } from './directory.ts'
 
 /**
  * A source: a format of telemetry that Cinch reads. One folder with `mapping.sql`, real samples, the facts expected of them
@@ -10,8 +11,8 @@ export interface Source {
   title: string
   /** How its bytes are framed: text lines, OTLP requests, metrics (lines or protobuf), JSON documents of spans, or documents of Kubernetes objects. */
   kind: 'lines' | 'otlp' | 'metrics' | 'spans' | 'objects'
-  /** What its mapping yields, where it is neither an Envoy-like line's fields (`common/envoy.sql`) nor OTLP: see `fact-statements.ts`. */
-  yields?: 'facts' | 'spans'
+  /** What its mapping yields, where it is neither an Envoy-like line's fields (`common/envoy.sql`) nor OTLP: see `statements/`. */
+  yields?: 'facts' | 'spans' | 'directory'
   /** How a line of this source begins where nothing stands around it; the others take the longer way through `unwrap.sql`. */
   begins?: string
   /** The same for sources that yield facts, as a regular expression (RE2) that no shipper's object matches. */
@@ -191,6 +192,7 @@ export const SOURCES: Source[] = [
       'labels for selectors, service accounts, how service ports map to workload ports, owners, which addresses are whose',
     cannotTell: 'requests',
   },
+  ...DIRECTORY_SOURCES,
 ]
 
 /**

@@ -4,6 +4,7 @@ import { packageRoot } from '../../store/root.ts'
 import { REQUEST_COLUMNS, SPAN_COLUMNS } from '../sources/columns.ts'
 import type { Source } from '../sources/index.ts'
 import { expand } from '../sources/sql.ts'
+import { directoryStatements } from './directory.ts'
 import type { Statements } from './statements.ts'
 
 /** Where a chunk's lines come from, and the settings of every INSERT. */
@@ -21,8 +22,9 @@ const FACT_COLUMNS = `${REQUEST_COLUMNS}, stage`
 /** Containers whose lines are a proxy's, where the source does not say otherwise. */
 export const PROXY_CONTAINERS = 'proxy|envoy|dataplane|gateway'
 
-/** The INSERT statements of a source whose mapping yields facts or spans itself (`Source.yields`). */
+/** The INSERT statements of a source whose mapping yields facts, spans or directory events itself (`Source.yields`). */
 export function ownStatements(source: Source, input: LineInput): Statements {
+  if (source.yields === 'directory') return directoryStatements(source, input)
   return source.yields === 'spans' ? spanStatements(source, input) : factStatements(source, input)
 }
 
