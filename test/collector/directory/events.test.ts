@@ -141,7 +141,10 @@ test('the list counts an event once by whatever ways it came, and finds it by ac
     category: 'change' as const,
   }
   const answer = await directory(store.store, { ...window, about: 'bob@shop.example' })
-  const added = answer.events.filter(({ event_id }) => event_id === 'Directory_5f1c_1')
+  // What was changed on the way and kept its id is another event.
+  const added = answer.events.filter(
+    ({ event_id, cluster }) => event_id === 'Directory_5f1c_1' && !cluster.endsWith('hostile'),
+  )
   expect(added).toMatchObject([
     { actor_name: 'alice@shop.example', actor_address: '203.0.113.9', changes: [{ new: '"payments-admins"' }] },
   ])
