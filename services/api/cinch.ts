@@ -34,7 +34,14 @@ import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
 import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
 import { type CompletenessAnswer, completeness } from './completeness.ts'
-import { type AskedDirectory, type DirectoryAnswer, directory } from './directory.ts'
+import {
+  type AskedDirectory,
+  type AskedLinks,
+  type DirectoryAnswer,
+  type DirectoryLinksAnswer,
+  directory,
+  directoryLinkAnswer,
+} from './directory.ts'
 import { type DisagreementsAnswer, disagreements } from './disagreements.ts'
 import { type Doctor, examine } from './doctor.ts'
 import type { Findings, LookPace } from './findings.ts'
@@ -86,6 +93,8 @@ export interface Cinch extends PolicyUses, Requirements {
   disagreements(window: AskedWindow): Promise<DisagreementsAnswer>
   /** What directories, identity providers and posture systems said. */
   directory(asked: AskedDirectory): Promise<DirectoryAnswer>
+  /** Changes in directories, each with the access that led to it. */
+  directoryLinks(asked: AskedLinks): Promise<DirectoryLinksAnswer>
   /** Chains by root operation and shape, and where they break. */
   chains(asked: AskedChains): Promise<ChainsAnswer>
   /** One chain. @throws CinchError `not_found` */
@@ -303,6 +312,7 @@ function questions(
     ...createRequirements({ store, graphs, windowOf, chainsOf, lookPace }),
     disagreements: async (asked) => await disagreements(store, asked),
     directory: async (asked) => await directory(store, asked),
+    directoryLinks: async (asked) => await directoryLinkAnswer(store, asked, asked.limit),
     chains: chainsOf,
     chain: async (trace) => await chainByTrace(store, trace, templates),
   }

@@ -49,6 +49,10 @@ export const GraphQuery = Type.Object({
 
 export const WindowQuery = Type.Object(window)
 
+const eventsLimit = Type.Optional(Type.Integer({ minimum: 1, maximum: DIRECTORY_EVENTS_MAX, default: 100 }))
+
+export const DirectoryLinksQuery = Type.Object({ ...window, limit: eventsLimit })
+
 export const DirectoryQuery = Type.Object({
   ...window,
   source: Type.Optional(text('Id of a source')),
@@ -56,7 +60,7 @@ export const DirectoryQuery = Type.Object({
     Type.String({ pattern: `^(${DIRECTORY_CATEGORIES.join('|')})$`, description: DIRECTORY_CATEGORIES.join(', ') }),
   ),
   about: Type.Optional(text('Id or name of an actor or a target, as the system writes it', 1024)),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: DIRECTORY_EVENTS_MAX, default: 100 })),
+  limit: eventsLimit,
 })
 
 export const CompareQuery = Type.Object({

@@ -47,6 +47,7 @@ export interface Backend {
   rejects(source: string, limit: number): ReturnType<Cinch['rejects']>
   doctor(source: string): ReturnType<Cinch['doctor']>
   directory: Cinch['directory']
+  directoryLinks: Cinch['directoryLinks']
   disagreements: Cinch['disagreements']
   checks: Cinch['checks']
   findings: Pick<Cinch['findings'], 'list' | 'show' | 'act'>

@@ -47,6 +47,7 @@ export function remoteBackend(url: string, token: string): Backend {
       act: async (id, act, { why }) => await post(`/api/v1/findings/${encodeURIComponent(id)}`, { ...act, why }),
     },
     directory: async (asked) => await get('/api/v1/directory', asked),
+    directoryLinks: async (asked) => await get('/api/v1/directory/links', asked),
     disagreements: async (window) => await get('/api/v1/disagreements', window),
     chains: async (asked) => await get('/api/v1/chains', asked),
     doctor: async (source) => await get('/api/v1/doctor', { source }),

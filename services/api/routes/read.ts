@@ -6,12 +6,13 @@ import { shapeText } from '../../model/shape.ts'
 import type { AskedChains } from '../chains.ts'
 import type { AskedChecks } from '../checks.ts'
 import type { Cinch } from '../cinch.ts'
-import type { AskedDirectory } from '../directory.ts'
+import type { AskedDirectory, AskedLinks } from '../directory.ts'
 import {
   ChainParams,
   ChainsQuery,
   ChecksQuery,
   CompareQuery,
+  DirectoryLinksQuery,
   DirectoryQuery,
   EdgesQuery,
   GraphQuery,
@@ -118,6 +119,17 @@ function wordRoutes(app: FastifyInstance, cinch: Cinch): void {
       },
     },
     async ({ query }) => await cinch.directory(query),
+  )
+  app.get<{ Querystring: AskedLinks }>(
+    '/api/v1/directory/links',
+    {
+      schema: {
+        summary:
+          'Changes in directories, each with the request, session or sign-in that led to it, graded; those without first',
+        querystring: DirectoryLinksQuery,
+      },
+    },
+    async ({ query }) => await cinch.directoryLinks(query),
   )
 }
 
