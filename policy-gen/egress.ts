@@ -1,11 +1,13 @@
 import { type Declared, NOTHING_DECLARED } from '../services/model/declaration.ts'
 import { atLeast } from '../services/model/evidence.ts'
+import { joinMarks } from '../services/model/marks.ts'
 import type { ObservedOperation, Party, Protocol } from '../services/model/operation.ts'
 import { namespaceOf } from './callers.ts'
 import { operationOf } from './declared/operations.ts'
-import { type GuardOptions, teachesBy } from './guard.ts'
+import { type GuardOptions, teachesBy, tooFewReplicas } from './guard.ts'
 import { serviceAsked } from './replay/declared.ts'
 import { isExternal } from './replay/external.ts'
+import type { ReplicasOf } from './replicas.ts'
 
 /** One port of a host outside of the mesh, as one namespace used it. */
 export interface EgressUse {
@@ -44,13 +46,15 @@ const INSIDE = /(?:^|\.)(?:svc|local|localhost|localdomain)$|\.svc\./
  * What namespaces were seen to call outside of the mesh, for those that did. The namespace is the caller's own proxy's word,
  * so the evidence `address` is enough; a claim is not.
  *
+ * @param replicas how many of a caller's replicas a use came from; absent, that is not asked
  * @throws PolicyError `bad_option`
  */
 export function egressOf(
   operations: readonly ObservedOperation[],
   options: GuardOptions & { declared?: Declared },
+  replicas: ReplicasOf = () => undefined,
 ): EgressNamespace[] {
-  const { minimumDays = 1, declared = NOTHING_DECLARED } = options
+  const { minimumReplicas = 1, declared = NOTHING_DECLARED } = options
   const teaches = teachesBy(options)
   const served = operations.filter(
     ({ source, requests, notFound = 0 }) => requests > notFound && atLeast(source.evidence, 'address'),
@@ -66,7 +70,10 @@ export function egressOf(
   const groups = Map.groupBy(outward, ({ source }) => JSON.stringify([source.cluster, namespaceOf(source)]))
   return [...groups].sort(byKey).map(([key, group]): EgressNamespace => {
     const [cluster, namespace] = JSON.parse(key) as [string, string]
-    const judged = usesOf(group).map((use) => ({ use, reason: refusal(use, minimumDays) }))
+    const judged = usesOf(group).map(({ use, seen }) => ({
+      use,
+      reason: refusal(use, options) ?? aloneWith(seen, minimumReplicas, replicas),
+    }))
     return {
       ...{ cluster, namespace, reaches: reachesOf(inside.get(namespace) ?? [], namespace) },
       uses: judged.filter(({ reason }) => reason === null).map(({ use }) => use),
@@ -86,26 +93,46 @@ function reachesOf(inside: readonly ObservedOperation[], own: string): string[] 
   return [...new Set(namespaces)].filter((namespace) => namespace !== own).sort()
 }
 
-function usesOf(outward: readonly ObservedOperation[]): EgressUse[] {
-  const uses = new Map<string, EgressUse>()
-  for (const { source, destination, servicePort: port, protocol, ...seen } of outward) {
-    const host = destination.id.slice('external:'.length).toLowerCase()
-    const key = JSON.stringify([host, port, protocol])
-    const caller = source.workload || source.principal
-    const known = uses.get(key)
-    uses.set(key, {
+function usesOf(outward: readonly ObservedOperation[]): { use: EgressUse; seen: ObservedOperation[] }[] {
+  const hostOf = ({ destination }: ObservedOperation) => destination.id.slice('external:'.length).toLowerCase()
+  const groups = Map.groupBy(outward, (one) => JSON.stringify([hostOf(one), one.servicePort, one.protocol]))
+  return [...groups].sort(byKey).map(([key, seen]) => {
+    const [host, port, protocol] = JSON.parse(key) as [string, number, Protocol]
+    const callers = new Set(seen.map(({ source }) => source.workload || source.principal))
+    const use = {
       ...{ host, port, protocol },
-      callers: [...new Set([...(known?.callers ?? []), caller])].sort(),
-      requests: (known?.requests ?? 0) + seen.requests,
-      firstSeen: known && known.firstSeen < seen.firstSeen ? known.firstSeen : seen.firstSeen,
-      lastSeen: known && known.lastSeen > seen.lastSeen ? known.lastSeen : seen.lastSeen,
-      days: Math.max(known?.days ?? 0, seen.days),
-    })
-  }
-  return [...uses].sort(byKey).map(([, use]) => use)
+      callers: [...callers].sort(),
+      requests: seen.reduce((sum, { requests }) => sum + requests, 0),
+      ...timesOf(seen),
+      days: Math.max(...seen.map(({ days }) => days)),
+    }
+    return { use, seen }
+  })
 }
 
-function refusal({ host, port, days }: EgressUse, minimumDays: number): string | null {
+function timesOf(seen: readonly ObservedOperation[]): { firstSeen: string; lastSeen: string } {
+  const [firstSeen = ''] = seen.map((one) => one.firstSeen).sort()
+  const lastSeen =
+    seen
+      .map((one) => one.lastSeen)
+      .sort()
+      .at(-1) ?? ''
+  return { firstSeen, lastSeen }
+}
+
+/** Why a use is no support for any of its callers; null where it is for one. */
+function aloneWith(seen: readonly ObservedOperation[], minimum: number, replicas: ReplicasOf): string | null {
+  const callers = Map.groupBy(seen, ({ source }) => JSON.stringify([source.principal, workloadKey(source)]))
+  const reasons = [...callers.values()].map((own) => {
+    const marks = own.reduce((all, one) => joinMarks(all, one.replicas ?? ''), '')
+    const [source] = own.map((one) => one.source)
+    const use = { principal: source?.principal ?? '', workloads: source ? [source] : [], marks, ...timesOf(own) }
+    return tooFewReplicas(replicas(use), minimum)
+  })
+  return reasons.includes(null) ? null : (reasons[0] ?? null)
+}
+
+function refusal({ host, port, days }: EgressUse, { minimumDays = 1 }: GuardOptions): string | null {
   if (!HOST.test(host))
     return `${JSON.stringify(host)} is no DNS name of a host: an address or a wildcard is not written`
   if (INSIDE.test(host)) return `${host} is a name of the cluster's own`

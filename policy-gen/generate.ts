@@ -1,7 +1,9 @@
 import type { Inventory } from '../services/model/inventory.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
 import { egressOf } from './egress.ts'
+import { indexInventory } from './inventory-index.ts'
 import { type ProposeOptions, propose } from './propose.ts'
+import { replicasOf } from './replicas.ts'
 import { type Report, reportFile, reportOf, testsFile } from './report.ts'
 import type { PolicyFile, Target } from './targets/target.ts'
 
@@ -27,7 +29,8 @@ export function generate(
   options: GenerateOptions,
 ): Generated {
   const proposal = propose(operations, inventory, options)
-  const rendered = target.render(proposal.permissions, options.window, egressOf(operations, options))
+  const replicas = replicasOf(operations, inventory, indexInventory(inventory))
+  const rendered = target.render(proposal.permissions, options.window, egressOf(operations, options, replicas))
   const report = reportOf(target.id, options.window, proposal, rendered)
   return { files: [...rendered.files, testsFile(rendered.cases), reportFile(report)], report }
 }

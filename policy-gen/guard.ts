@@ -1,15 +1,22 @@
 import type { ObservedOperation } from '../services/model/operation.ts'
-import type { Permission } from '../services/model/permission.ts'
+import type { Permission, ReplicaEvidence } from '../services/model/permission.ts'
 import { PolicyError } from './errors.ts'
 
 /** Operations of one caller at one callee that were refused or not there: so many distinct ones are looking for something. */
 const PROBES_MIN = 10
 const INCIDENTS_MAX = 1_000
+/** Beyond, replicas are told apart too rarely (`model/marks.ts`). */
+export const REPLICAS_MAX = 32
 
 /** What may not teach, whoever does it and however often: whoever waits long enough would write the policy. */
 export interface GuardOptions {
   /** Distinct days on which something must have been seen; requests count for nothing. Default 1. */
   minimumDays?: number
+  /**
+   * Distinct replicas of the caller that must have done it, or all that it is known to have had meanwhile where these are fewer: what is
+   * taken over is one replica, however often and long it asks. Default 1.
+   */
+  minimumReplicas?: number
   /** What was first seen from then on waits for the word of the callee's owner. ISO 8601, UTC. */
   baseline?: string
   /** What was first seen within one of them teaches nothing. Half-open, ISO 8601, UTC. */
@@ -27,9 +34,14 @@ export type Guard = (permission: Permission) => { code: GuardCode; reason: strin
  * @throws PolicyError `bad_option`
  */
 export function guardOf(operations: readonly ObservedOperation[], options: GuardOptions): Guard {
-  const { minimumDays = 1 } = options
+  const { minimumDays = 1, minimumReplicas = 1 } = options
   if (!Number.isInteger(minimumDays) || minimumDays < 1 || minimumDays > 400)
     throw new PolicyError('bad_option', `the least number of days is a whole number from 1 to 400, not ${minimumDays}`)
+  if (!Number.isInteger(minimumReplicas) || minimumReplicas < 1 || minimumReplicas > REPLICAS_MAX)
+    throw new PolicyError(
+      'bad_option',
+      `the least number of replicas is a whole number from 1 to ${REPLICAS_MAX}, not ${minimumReplicas}`,
+    )
   const { isNew, isWithinIncident } = timesOf(options)
   const probedFrom = probes(operations)
   return ({ caller, callee, evidence }) => {
@@ -53,8 +65,16 @@ export function guardOf(operations: readonly ObservedOperation[], options: Guard
         code: 'support',
         reason: `it was seen on ${evidence.days} of ${minimumDays} days; the callee's owner may declare it`,
       }
-    return null
+    const alone = tooFewReplicas(evidence.replicas, minimumReplicas)
+    return alone === null ? null : { code: 'support', reason: `${alone}; the callee's owner may declare it` }
   }
+}
+
+/** Why so few replicas are no support; null where they are enough, or where nobody told of any. */
+export function tooFewReplicas(seen: ReplicaEvidence | undefined, minimum: number): string | null {
+  if (!seen || minimum === 1) return null
+  const wanted = Math.min(minimum, seen.of)
+  return seen.distinct < wanted ? `it was seen from ${seen.distinct} of ${wanted} replicas` : null
 }
 
 /** Whether the time at which an operation was first seen lets it teach anything; its callee's mutual TLS, too. */

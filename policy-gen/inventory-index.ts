@@ -106,7 +106,7 @@ function isNamed(service: Service, name: string): boolean {
   return first === service.name && (namespace === undefined || namespace === service.namespace)
 }
 
-function sameCluster(left: string, right: string): boolean {
+export function sameCluster(left: string, right: string): boolean {
   return left === '' || right === '' || left === right
 }
 

@@ -1,6 +1,7 @@
 import { type Declaration, type Declared, NOTHING_DECLARED } from '../services/model/declaration.ts'
 import { EVIDENCE, type Evidence, isEvidence } from '../services/model/evidence.ts'
 import type { Inventory } from '../services/model/inventory.ts'
+import { joinMarks } from '../services/model/marks.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
 import type { Callee, Granularity, Permission } from '../services/model/permission.ts'
 import { GRANULARITIES, isGranularity } from '../services/model/permission.ts'
@@ -14,6 +15,7 @@ import { type GuardCode, type GuardOptions, guardOf, teachesBy } from './guard.t
 import { type InventoryIndex, indexInventory } from './inventory-index.ts'
 import { addObservation, firstEvidence, userEvidence } from './merge.ts'
 import { type NamingRule, namingRule } from './naming.ts'
+import { type ReplicasOf, replicasOf } from './replicas.ts'
 import { scopeOf } from './scope.ts'
 
 export interface ProposeOptions extends GuardOptions {
@@ -87,6 +89,7 @@ export function propose(
   const permissions = new Map<string, Permission>()
   const skipped = new Map<string, Skipped>()
   const users = new Map<string, OperationUsers | undefined>()
+  const marks = new Map<string, string>()
   const missing: { operation: ObservedOperation; key: string }[] = []
   for (const operation of operations) {
     const result = permit(operation, settings, index, calleeOf, workloadOf)
@@ -101,10 +104,12 @@ export function propose(
       } else permissions.set(key, result)
       const others = known ? users.get(key) : NOBODY
       users.set(key, others && operation.users && joinUsers(others, operation.users))
+      marks.set(key, joinMarks(marks.get(key) ?? '', operation.replicas ?? ''))
     }
   }
   // What others of the same permission were served needs none of its own.
   for (const { operation, key } of missing) if (!permissions.has(key)) skip(skipped, operation, 'not_found', NOT_FOUND)
+  addReplicas(permissions, marks, replicasOf(operations, inventory, index))
   guarded(permissions, skipped, operations, options)
   for (const { declaration, operation } of declarations) {
     const own = { ...settings, granularity: granularityOf(declaration) }
@@ -154,6 +159,14 @@ const NOT_FOUND =
   'every request was answered that there is no such operation (404, 405, gRPC UNIMPLEMENTED); errors teach nothing'
 
 const NOBODY: OperationUsers = { without: NO_COUNTS, untold: NO_COUNTS, seen: [] }
+
+function addReplicas(permissions: Map<string, Permission>, marks: Map<string, string>, replicas: ReplicasOf): void {
+  for (const [key, { caller, evidence }] of permissions) {
+    const when = { firstSeen: evidence.first_seen, lastSeen: evidence.last_seen }
+    const found = replicas({ ...caller, ...when, marks: marks.get(key) ?? '' })
+    if (found) evidence.replicas = found
+  }
+}
 
 function addUsers(permission: Permission, users: OperationUsers | undefined, settings: Settings): void {
   if (users) permission.evidence.users = userEvidence(users)

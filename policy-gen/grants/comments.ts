@@ -1,4 +1,4 @@
-import type { Permission } from '../../services/model/permission.ts'
+import type { Permission, PermissionEvidence } from '../../services/model/permission.ts'
 import type { CalleeGrants } from './grants.ts'
 import { calleeName } from './loss.ts'
 
@@ -41,7 +41,16 @@ function observedOf(permissions: readonly Permission[]): string {
       .at(-1) ?? ''
   const strength = [...new Set(evidence.map((one) => one.strength))].sort().join(', ')
   const named = permissions.some(({ caller }) => caller.basis === 'assumed') ? ', named by a rule' : ''
-  return `${requests} requests on ${days} days, ${first} to ${last}, identity ${strength}${named}`
+  return `${requests} requests on ${days} days${replicasOf(evidence)}, ${first} to ${last}, identity ${strength}${named}`
+}
+
+/** The least that any of the operations has: what only one replica does stands out. */
+function replicasOf(evidence: readonly PermissionEvidence[]): string {
+  const told = evidence.flatMap(({ replicas }) => replicas ?? [])
+  if (told.length === 0) return ''
+  const least = told.reduce((a, b) => (b.distinct < a.distinct ? b : a))
+  const images = new Set(told.flatMap((one) => one.images)).size
+  return ` from ${told.length > 1 ? 'at least ' : ''}${least.distinct} of ${least.of} replicas${images > 0 ? ` of ${images} images` : ''}`
 }
 
 /** Text that somebody else chose, so that nothing in it can end a line. */

@@ -284,6 +284,10 @@ function questions(
     const window = await windowOf(asked)
     return { window, ...(await graphs.operations(window)) }
   }
+  const evidence = async (asked: AskedWindow) => {
+    const window = await windowOf(asked)
+    return { window, ...(await graphs.evidence(window)) }
+  }
   const templated = async (asked: AskedWindow) => await graphs.withLearned(await operations(asked))
   const chainsOf = async (asked: AskedChains) => {
     await chainsCounted()
@@ -300,7 +304,7 @@ function questions(
       const { window, calls } = await templated(asked)
       return { window, operations: observedOperations(calls.calls) }
     },
-    ...policyQuestions({ windowOf, seen: operations, learned: graphs.withLearned }, lifecycle, store),
+    ...policyQuestions({ windowOf, seen: operations, evidence, learned: graphs.withLearned }, lifecycle, store),
     stepUp: async (request) =>
       await stepUp(request, { seen: operations, learned: graphs.withLearned, chainsOf, reads: store.reads }),
     rejects: async (source, limit) => {

@@ -3,6 +3,7 @@ import type { Calls } from '../analyzer/graph/calls.ts'
 import { compare } from '../analyzer/graph/compare.ts'
 import { buildGraph, foldCalls } from '../analyzer/graph/graph.ts'
 import { observe as observeRows } from '../analyzer/graph/observed.ts'
+import { withReplicas } from '../analyzer/graph/replicas.ts'
 import { groupsOf, screenOf, type View } from '../analyzer/graph/screen.ts'
 import { withTemplates } from '../analyzer/graph/templates.ts'
 import { withUsers } from '../analyzer/graph/users.ts'
@@ -12,6 +13,7 @@ import { CinchError } from '../model/errors.ts'
 import type { Graph, GroupBy, Screen } from '../model/graph.ts'
 import { oneSidedOperations } from '../store/queries/compare.ts'
 import { unnamedRequests } from '../store/queries/join-answers.ts'
+import { declaredPods, replicaRows } from '../store/queries/replicas.ts'
 import { edgeHours, type KeptHours, type OperationRow, operationRows, type Window } from '../store/queries/rollups.ts'
 import { type Told, toldIn, toldOfEither } from '../store/queries/told.ts'
 import { userRows } from '../store/queries/users.ts'
@@ -27,10 +29,19 @@ export function createGraphs(store: Store, edgesMax?: number, templates = create
   const books = createBooks(store, edgesMax)
   const { read, observe, observed, operationsOf, withLearned } = readsOf(store, books, templates)
   const operations = async (window: Window) => await operationsOf(await observed(window))
+  /** The same with who exactly called: replicas, and the Pods that were declared. */
+  const evidence = async (window: Window) => {
+    const [found, pods] = await Promise.all([
+      observed(window).then((told) => operationsOf(told, true)),
+      declaredPods(store.reads, window),
+    ])
+    return { ...found, inventory: { ...found.inventory, pods } }
+  }
   return {
     observed,
     operationsOf,
     operations,
+    evidence,
     withLearned,
     graph: async (window: Window, hides = false): Promise<Graph> => {
       const { names, calls } = await withLearned(await operations(window))
@@ -100,17 +111,16 @@ function readsOf(store: Store, books: Books, storedTemplates: StoredTemplates) {
     const material = await read(window, await toldIn(store.reads, window))
     return { window, told: material.book.rows, ...(await observe(material)) }
   }
-  const operationsOf = async ({
-    window,
-    names,
-    inventory,
-    partial,
-    operations: of,
-  }: Awaited<ReturnType<typeof observed>>) => ({
-    names,
-    inventory,
-    calls: of(await usedOperations(store, window, partial)),
-  })
+  const operationsOf = async (
+    { window, names, inventory, partial, operations: of }: Awaited<ReturnType<typeof observed>>,
+    tellsReplicas = false,
+  ) => {
+    const [rows, replicas] = await Promise.all([
+      usedOperations(store, window, partial),
+      tellsReplicas ? replicaRows(store.reads, window, partial) : [],
+    ])
+    return { names, inventory, calls: of(withReplicas(rows, replicas)) }
+  }
   // What people and policies are told; replay decides on what was observed.
   const withLearned = async <Found extends { calls: Calls<OperationRow> }>({ calls, ...found }: Found) => {
     const templates = await storedTemplates(calls.calls.map(({ destination }) => destination.id))

@@ -66,12 +66,14 @@ export interface Observations {
   windowOf(asked: AskedWindow): Promise<Window>
   /** What was observed. */
   seen(asked: AskedWindow): Promise<Operations>
+  /** The same with the replicas behind each operation, and the Pods that were declared. */
+  evidence(asked: AskedWindow): Promise<Operations>
   /** The same with paths as templates, from which policies are made. */
   learned(seen: Operations): Promise<Operations>
 }
 
 export function policyQuestions(observations: Observations, lifecycle: Lifecycle, store: Store): PolicyUses {
-  const { seen, windowOf } = observations
+  const { seen, evidence, windowOf } = observations
   return {
     ...making(observations, lifecycle),
     advice: async (target) => await advise(store, lifecycle, seen, targetById(target).id, Date.now()),
@@ -94,7 +96,7 @@ export function policyQuestions(observations: Observations, lifecycle: Lifecycle
     backtest: async ({ window: asked, ...options }) => {
       const window = await windowOf(asked)
       const days = async (within: Window) => {
-        const { inventory, calls } = await seen(within)
+        const { inventory, calls } = await evidence(within)
         return {
           seen: observedOperations(calls.calls),
           learned: observedOperations(withTemplates(calls.calls, templatesOfCalls(calls.calls))),
@@ -108,11 +110,11 @@ export function policyQuestions(observations: Observations, lifecycle: Lifecycle
 
 /** What policies are made, and how wide they are. */
 function making(
-  { seen, learned }: Observations,
+  { evidence, learned }: Observations,
   lifecycle: Lifecycle,
 ): Pick<PolicyUses, 'generate' | 'propose' | 'privilege'> {
   const material = async ({ target, window: asked, ...options }: GenerateRequest) => {
-    const [found, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
+    const [found, declared] = await Promise.all([evidence(asked), lifecycle.declarations()])
     const { window, inventory, calls } = found
     return {
       observed: observedOperations(calls.calls),

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { USERS_MIN_MAX } from '../../policy-gen/conditions.ts'
+import { REPLICAS_MAX } from '../../policy-gen/guard.ts'
 import { SENSITIVE_MAX } from '../../policy-gen/step-up/read.ts'
 import { DEPTH_MAX } from '../analyzer/graph/screen.ts'
 import { DIRECTORY_CATEGORIES } from '../model/directory.ts'
@@ -161,6 +162,13 @@ export const PoliciesBody = Type.Object(
     ambient: Type.Optional(text("Namespaces in Istio's ambient mode, such as 'shop,bank', or '*' for all", 4096)),
     support: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 400, description: 'Distinct days on which something must have been seen' }),
+    ),
+    replicas: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: REPLICAS_MAX,
+        description: "Distinct replicas that must have done something, or all of the caller's where it has fewer",
+      }),
     ),
     baseline: Type.Optional(text("What was first seen from then on waits for its owner's declaration; ISO 8601", 40)),
     incidents: Type.Optional(

@@ -46,11 +46,30 @@ export interface PodAddress {
   shared: boolean
   /** ISO 8601, UTC; absent where it is not told: from when it is declared on. */
   since?: string
+  /** Digests of the images that its own containers run (`sha256:…`), sorted, separated by commas; absent where that is not told. */
+  image?: string
+}
+
+/** A declared Pod as far as requests can be told to be of it. */
+export interface Pod {
+  cluster: string
+  namespace: string
+  workload: string
+  pod: string
+  /** As `PodAddress` has it; empty where that is not told. */
+  image: string
+  /** The bits of its addresses, hexadecimal: see `marks.ts`. */
+  marks: string
+  /** When it was declared to run. ISO 8601, UTC. */
+  since: string
+  until: string
 }
 
 export interface Inventory {
   workloads: Workload[]
   services: Service[]
+  /** Those of a window; left out where nobody asked for them. */
+  pods?: Pod[]
   /** Left out where no mesh configuration was given. */
   trustDomains?: MeshTrustDomains[]
 }

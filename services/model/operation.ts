@@ -69,6 +69,8 @@ export interface ObservedOperation {
   reporter: Reporter
   /** Left out where nobody told whether there were users. */
   users?: OperationUsers
+  /** The caller's replicas that were served, hexadecimal: see `marks.ts`. Left out where nobody told. */
+  replicas?: string
   /** Requests that were served (not refused by policy). */
   requests: number
   /** Those of them that were answered that there is no such operation (404, 405, gRPC's UNIMPLEMENTED); absent where that is not told. */

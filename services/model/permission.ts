@@ -79,6 +79,18 @@ export interface PermissionEvidence {
   plaintext_requests: number
   /** Of all observations; left out where one of them did not tell. */
   users?: UserEvidence
+  /** Left out where nobody told of any of the caller's replicas. */
+  replicas?: ReplicaEvidence
+}
+
+/** From how many of its caller's replicas served requests of a permission came: a replica that was taken over is one. */
+export interface ReplicaEvidence {
+  /** So many at least; 0 where none was told of. */
+  distinct: number
+  /** As many as the caller had meanwhile: declared Pods, else those that were seen at anything. So many at least. */
+  of: number
+  /** Digests of the images that these replicas ran, as far as Pods were declared; of several containers with commas between them. */
+  images: string[]
 }
 
 /** Whom the served requests of a permission carried, as verified tokens told. */

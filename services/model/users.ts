@@ -1,3 +1,5 @@
+import { countMarks, joinMarks } from './marks.ts'
+
 /**
  * End users behind requests, as verified tokens told of them and as the rollups keep them: by classes that conditions look at, with
  * counts. Who a user was is not kept, only how many they were.
@@ -49,9 +51,9 @@ const MARKS = 256
  * Right to some 5 % up to 300 users and some 10 % up to 1,000; a full set is 1,597, which says "or more".
  */
 export function distinctUsers(marks: Iterable<string>): number {
-  let bits = 0n
-  for (const text of marks) bits |= BigInt(`0x${text || '0'}`)
-  const set = bits.toString(2).replaceAll('0', '').length
+  let all = ''
+  for (const text of marks) all = joinMarks(all, text)
+  const set = countMarks(all)
   return Math.round(-MARKS * Math.log(Math.max(MARKS - set, 0.5) / MARKS))
 }
 
@@ -71,15 +73,11 @@ export function joinUsers(left: OperationUsers, right: OperationUsers): Operatio
   for (const one of [...left.seen, ...right.seen]) {
     const key = JSON.stringify([one.issuer, one.acr, one.ageS, one.groups, one.moreGroups])
     const known = seen.get(key)
-    seen.set(key, known ? { ...known, ...addCounts(known, one), marks: both(known.marks, one.marks) } : one)
+    seen.set(key, known ? { ...known, ...addCounts(known, one), marks: joinMarks(known.marks, one.marks) } : one)
   }
   return {
     without: addCounts(left.without, right.without),
     untold: addCounts(left.untold, right.untold),
     seen: [...seen.values()],
   }
-}
-
-function both(left: string, right: string): string {
-  return (BigInt(`0x${left || '0'}`) | BigInt(`0x${right || '0'}`)).toString(16)
 }

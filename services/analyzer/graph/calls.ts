@@ -133,8 +133,9 @@ export function createNaming(rows: readonly UsageRow[], names: Names): Naming {
       destination_principal: '',
       destination_workload: '',
       denied: 0,
-      // Whether it passed the user's token on is not told.
+      // Whether it passed the user's token on is not told; the replicas are its callers'.
       users: undefined,
+      replicas: undefined,
     }
     const callee = keys.callee(row)
     const pair = pairOf(caller, callee)

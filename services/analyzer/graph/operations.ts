@@ -17,6 +17,7 @@ export function observedOperations(calls: readonly Call<OperationRow>[]): Observ
     pathFlags: PATH_FLAGS.filter((_, bit) => (row.path_flags & (1 << bit)) !== 0),
     mtls: row.mtls,
     ...(row.users ? { users: row.users } : {}),
+    ...(row.replicas ? { replicas: row.replicas } : {}),
     reporter: row.reporter,
     requests: row.requests,
     notFound: row.not_found ?? 0,

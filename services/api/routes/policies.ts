@@ -19,8 +19,9 @@ export interface PolicyOptions extends AskedWindow {
   selector?: string | undefined
   /** Names of namespaces, with commas between them. */
   ambient?: string | undefined
-  /** Of the poisoning guard: days, a time, `SINCE/UNTIL` separated by commas. */
+  /** Of the poisoning guard: days, replicas, a time, `SINCE/UNTIL` separated by commas. */
   support?: string | number | undefined
+  replicas?: string | number | undefined
   baseline?: string | undefined
   incidents?: string | undefined
   users?: boolean | undefined
@@ -123,6 +124,7 @@ export function generateRequest(options: PolicyOptions): GenerateRequest {
     ...(options.selector ? { selectorRule: options.selector } : {}),
     ...(options.ambient ? { ambient: options.ambient.split(',').map((name) => name.trim()) } : {}),
     ...(options.support ? { minimumDays: Number(options.support) } : {}),
+    ...(options.replicas ? { minimumReplicas: Number(options.replicas) } : {}),
     ...(options.baseline ? { baseline: options.baseline } : {}),
     ...(options.incidents ? { incidents: readIncidents(options.incidents) } : {}),
     ...(options.users ? { userConditions: true } : {}),

@@ -41,6 +41,11 @@ export const GENERATE: Options = {
     help: "namespaces in Istio's ambient mode, such as shop,bank, or '*' for all",
   },
   support: { type: 'string', value: 'N', help: 'distinct days on which something must have been seen (default 1)' },
+  replicas: {
+    type: 'string',
+    value: 'N',
+    help: "distinct replicas that must have done something, or all of the caller's where it has fewer (default 1)",
+  },
   baseline: { type: 'string', value: 'T', help: "what was first seen from then on waits for its owner's declaration" },
   incidents: { type: 'string', value: 'T/T,…', help: 'what was first seen within them teaches nothing: SINCE/UNTIL' },
   users: { type: 'boolean', help: 'ask for tokens where every request carried a user: of their issuers and groups' },

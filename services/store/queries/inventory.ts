@@ -58,11 +58,16 @@ export async function declareAddresses(
     .filter(({ address }) => isIP(address) !== 0)
     .map((entry) => ({ ...entry, address: mapped(entry.address), since: entry.since && time(entry.since) }))
   const held = readable.some(({ since }) => since === undefined) ? await heldSince(client, until) : new Map()
-  const rows = readable.map((entry) => ({ ...entry, since: entry.since ?? held.get(holdKey(entry)) ?? until, until }))
+  const rows = readable.map((entry) => ({
+    image: '',
+    ...entry,
+    since: entry.since ?? held.get(holdKey(entry)) ?? until,
+    until,
+  }))
   await insertRows(
     client,
     'declared_address',
-    'cluster String, address String, namespace String, workload String, pod String, shared Bool, since String, until String',
+    'cluster String, address String, namespace String, workload String, pod String, shared Bool, since String, until String, image String',
     rows,
   )
   await run(

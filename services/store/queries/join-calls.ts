@@ -2,6 +2,7 @@ import { EVIDENCE } from '../../model/evidence.ts'
 import { OWNED, OWNERS } from './join-addresses.ts'
 import { BY_CONNECTION, BY_MENTION, BY_REQUEST, MENTIONED, NAMES, RELAYS, UNANSWERED } from './join-callers.ts'
 import { ASKING, CAP, keyOf, minuteOf, SLOT_S, slotOf } from './join-halves.ts'
+import { replicaMark } from './replicas.ts'
 
 /*
  * The SELECT that finds who called, for lines whose caller was not proven, in the minutes from `since` to `until`, counted by what
@@ -39,6 +40,7 @@ export const COUNTS = [
   'first_seen',
   'last_seen',
   'mark',
+  'replicas',
 ]
 
 /** A connection that a gateway passed on unread is the caller's own, which the gateway took. */
@@ -130,6 +132,7 @@ const KEPT = `
   SELECT
     toStartOfMinute(time) AS minute, time, edge, if(stands, method, '') AS method, if(stands, shape, '') AS shape, if(stands, path_flags, 0) AS path_flags,
     rung, is_known, if(is_known, evidence, 0) AS evidence, one, other, gateway, if(is_known, claimed, '') AS claim, line, mark, denied, not_found, stands,
+    if(is_known AND NOT denied AND NOT not_found AND client != toIPv6('::'), ${replicaMark('client')}, toUInt256(0)) AS replica,
     ${keyOf('minute', 'edge', 'method', 'shape', 'path_flags', 'rung', 'is_known', 'evidence', 'one', 'other', 'gateway', 'claim')} AS key
   FROM (${JUDGED})`
 
@@ -139,7 +142,7 @@ const COUNTED = `
     ${['minute', 'edge', 'method', 'shape', 'path_flags', 'rung', 'is_known', 'evidence', 'one', 'other', 'gateway', 'claim'].map((name) => `any(k.${name}) AS ${name}`).join(', ')},
     uniqExactIf(k.line, NOT k.denied) AS requests, uniqExactIf(k.line, k.denied) AS denied, countIf(k.stands AND NOT k.denied) AS lines, countIf(k.stands AND k.denied) AS lines_denied,
     uniqExactIf(k.line, k.not_found) AS not_found, countIf(k.stands AND k.not_found) AS lines_not_found,
-    min(k.time) AS first_seen, max(k.time) AS last_seen, min(k.mark) AS mark
+    min(k.time) AS first_seen, max(k.time) AS last_seen, min(k.mark) AS mark, groupBitOr(k.replica) AS replicas
   FROM (${KEPT}) AS k GROUP BY k.key`
 
 /** What is asked for several times, found once: without it the engine would analyse and run each anew wherever it stands. */

@@ -76,9 +76,9 @@ const ENDS = `edge, method, shape, path_flags, source_cluster, source_namespace,
   contradicts, gateway_namespace, gateway_workload, gateway_service`
 const COUNTED = COUNTS.join(', ')
 /** Of rows that may be the same but for their counts; those of what is no longer found count nothing. */
-const SUMS = `sum(requests), sum(denied), sum(lines), sum(lines_denied), sum(not_found), sum(lines_not_found), min(first_seen), max(last_seen), min(mark)`
+const SUMS = `sum(requests), sum(denied), sum(lines), sum(lines_denied), sum(not_found), sum(lines_not_found), min(first_seen), max(last_seen), min(mark), groupBitOr(replicas)`
 const NOTHING = `0 AS requests, 0 AS denied, 0 AS lines, 0 AS lines_denied, 0 AS not_found, 0 AS lines_not_found,
-  toDateTime64('2299-12-31 00:00:00', 6, 'UTC') AS first_seen, toDateTime64(0, 6, 'UTC') AS last_seen, toUInt64(9007199254740991) AS mark`
+  toDateTime64('2299-12-31 00:00:00', 6, 'UTC') AS first_seen, toDateTime64(0, 6, 'UTC') AS last_seen, toUInt64(9007199254740991) AS mark, toUInt256(0) AS replicas`
 const INSIDE = `j.minute >= {since:DateTime('UTC')} AND j.minute < {until:DateTime('UTC')}`
 const OF_MINUTES = `${INSIDE} AND toUnixTimestamp(j.minute) IN {minutes:Array(UInt32)}`
 

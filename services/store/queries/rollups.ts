@@ -89,6 +89,8 @@ export interface OperationRow extends UsageRow {
   folded_name?: string
   /** Who the users were, where that is told: `analyzer/graph/users.ts`. */
   users?: OperationUsers | undefined
+  /** The caller's replicas, where they were asked for and are told: `model/marks.ts`. */
+  replicas?: string | undefined
 }
 
 const ENDS = `cluster, destination_namespace, destination_workload, destination_service, destination_principal, destination_address, destination_kind,
@@ -129,7 +131,7 @@ export const within = (column: string) => `${column} >= {since:DateTime('UTC')} 
 const withEnds = (usage: string) => `(${usage}) AS usage ANY LEFT JOIN edge ON edge.edge = usage.edge`
 
 /** The hours of a window before and behind its whole days. */
-const IN_ENDS = `(hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')})`
+export const IN_ENDS = `(hour >= {since:DateTime('UTC')} AND hour < {head_end:DateTime('UTC')} OR hour >= {tail_start:DateTime('UTC')} AND hour < {until:DateTime('UTC')})`
 
 /** The parts of a statement that stands for all of them. */
 const union = (parts: readonly (string | false)[]) => parts.filter((part) => part !== false).join(' UNION ALL ')
@@ -153,7 +155,7 @@ function edgeUsageOf(window: Window, isJoined: boolean, which = ''): string {
 }
 
 /** Of the edges of which only some hours count. */
-const IS_PARTIAL = 'edge IN (SELECT unhex(arrayJoin({partial:Array(String)})))'
+export const IS_PARTIAL = 'edge IN (SELECT unhex(arrayJoin({partial:Array(String)})))'
 
 /** Of edges of which only some hours count, those. */
 export const keptOnly = (isPartial: boolean, edge: string, hour: string) =>
@@ -305,7 +307,12 @@ const NARROW_HOURS = 14 * 24
 const DAY_MS = 86_400_000
 
 /** The whole UTC days of a window, half-open, and where the hours before them end and those behind them start; no days where it holds none. */
-function wholeDays(window: Window): { first_day: string; last_day: string; head_end: string; tail_start: string } {
+export function wholeDays(window: Window): {
+  first_day: string
+  last_day: string
+  head_end: string
+  tail_start: string
+} {
   const first = Math.ceil(Date.parse(window.since) / DAY_MS) * DAY_MS
   const last = Math.floor(Date.parse(window.until) / DAY_MS) * DAY_MS
   const [head, tail] = first < last ? [first, last] : [Date.parse(window.until), Date.parse(window.until)]

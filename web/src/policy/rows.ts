@@ -8,6 +8,8 @@ export interface PermissionRow {
   operation: string
   requests: number
   days: number
+  /** Of those that the caller had; empty where nobody told. */
+  replicas: string
   strength: string
   last: string
 }
@@ -21,6 +23,7 @@ export function permissionRow({ caller, callee, port, operation, evidence }: Per
     operation: operationText(operation.method, operation.path) || 'any',
     requests: evidence.requests,
     days: evidence.days,
+    replicas: evidence.replicas ? `${evidence.replicas.distinct} of ${evidence.replicas.of}` : '',
     strength: evidence.strength,
     last: evidence.last_seen,
   }

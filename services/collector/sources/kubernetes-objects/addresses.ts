@@ -41,12 +41,33 @@ function addressesOf(object: Fields, cluster: string): PodAddress[] {
   const pod = text(metadata['name'])
   if (ended || pod === '' || since === undefined) return []
   const of = { cluster, namespace: namespaceOf(metadata), pod, since }
+  const image = imageOf(status)
   const hosts = new Set(hostsOf(status))
   const own = new Set(present([...addressList(status['podIPs'], 'ip'), text(status['podIP'])]))
   return [
-    ...[...own].map((address) => ({ ...of, workload: workloadOf(object), address, shared: hosts.has(address) })),
+    ...[...own].map((address) => ({ ...of, workload: workloadOf(object), address, shared: hosts.has(address), image })),
     ...[...hosts].filter((host) => !own.has(host)).map((address) => ({ ...of, workload: '', address, shared: true })),
   ]
+}
+
+/** Containers that are the mesh's, not the workload's: their images change with the mesh. */
+const PROXIES = new Set([
+  'istio-proxy',
+  'istio-validation',
+  'istio-init',
+  'linkerd-proxy',
+  'consul-dataplane',
+  'kuma-sidecar',
+])
+const DIGESTS_MAX = 16
+
+/** The digests of what a Pod runs, as the node pulled it: a tag can be moved, and `spec` tells what was asked for only. */
+function imageOf(status: Fields): string {
+  const digests = list(status['containerStatuses'])
+    .map(fields)
+    .filter((container) => !PROXIES.has(text(container['name'])))
+    .map((container) => /sha256:[0-9a-f]{64}$/.exec(text(container['imageID']))?.[0] ?? '')
+  return digests.includes('') ? '' : [...new Set(digests)].sort().slice(0, DIGESTS_MAX).join(',')
 }
 
 function addressesOfNode(object: Fields, cluster: string): PodAddress[] {
