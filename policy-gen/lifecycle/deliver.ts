@@ -13,7 +13,10 @@ export function dueStage({ state, wanted }: DraftLife): Exclude<Stage, 'absent'>
 
 /**
  * The files of all that may be deployed, for a Git repository that the cluster pulls: the same drafts give the same files. Of a callee
- * that has an enforced draft and a later one in its dry run, both are there where the target can have both, else what is enforced.
+ * that has an enforced draft and a later one in its dry run, both are there where the target can have both, else what is enforced; one
+ * that is to be enforced takes the place of the one that is.
+ *
+ * @param drafts of each callee in the order in which they were proposed
  */
 export function deliveryOf(
   drafts: readonly { life: DraftLife; content: DraftContent }[],
@@ -21,8 +24,9 @@ export function deliveryOf(
 ): PolicyFile[] {
   const files = new Map<string, PolicyFile>()
   for (const stage of ['enforced', 'dry_run'] as const) {
-    for (const { life, content } of drafts) {
-      if (dueStage(life) !== stage) continue
+    const due = drafts.filter(({ life }) => dueStage(life) === stage)
+    const last = new Map(due.map((draft) => [draft.life.callee, draft]))
+    for (const { content } of last.values()) {
       const directory = clusterOf(content)
       for (const { path, content: text } of filesAt(stage, filesOf(content, target), target)) {
         const full = directory === '' ? path : `${directory}/${path}`

@@ -85,7 +85,7 @@ export interface Lifecycle {
 }
 
 /** @param now for tests */
-export function createLifecycle(store: Store, now: () => number = Date.now): Lifecycle {
+export function createLifecycle(store: Store, now: () => number = () => Date.now()): Lifecycle {
   const log = createPolicyLog(store, now)
   const find = async ({ target = TARGET_DEFAULT, callee, digest = '' }: AskedDraft): Promise<DraftLife> => {
     const all = (await log.life()).drafts.get(lifeKey({ target, callee })) ?? []
@@ -199,6 +199,10 @@ function draftsIn(entries: readonly LogEntry[]): DraftId[] {
   return entries.flatMap(({ said: one }) => (one.about === 'draft' ? [one.draft] : []))
 }
 
+function enforcedFirst<Found extends { stage: string }>(found: readonly Found[]): Found[] {
+  return [...found].sort((a, b) => Number(b.stage === 'enforced') - Number(a.stage === 'enforced'))
+}
+
 async function readBack(
   log: PolicyLog,
   contentOf: (id: DraftId) => Promise<DraftContent>,
@@ -224,10 +228,13 @@ async function readBack(
   const result: ReadBack = { confirmed: [], partial: [], refused: [], foreign }
   await log.append(by, (life, at) => {
     Object.assign(result, { confirmed: [], partial: [], refused: [] })
-    return found.flatMap(({ draft, stage }) => {
+    const replaced = new Set<string>()
+    return enforcedFirst(found).flatMap(({ draft, stage }) => {
       const id = idOf(draft)
       if (stage === 'partial') result.partial.push(id)
       if (stage === 'partial' || stage === draftIn(life, id)?.state) return []
+      // What another took the place of is withdrawn by that, so that a rollback finds it.
+      if (stage === 'absent' && replaced.has(lifeKey(id))) return []
       const step: Step = { action: 'confirm', stage }
       const why = refusal(life, id, step, { at, hasDryRun: target.dryRun !== undefined, expired: [] })
       if (why !== null) {
@@ -235,6 +242,7 @@ async function readBack(
         return []
       }
       result.confirmed.push({ ...id, stage })
+      if (stage === 'enforced') replaced.add(lifeKey(id))
       return [said(id, step)]
     })
   })

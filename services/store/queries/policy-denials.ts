@@ -25,7 +25,7 @@ const ENDS = [
   'destination_principal',
 ]
 const TAKEN = `
-  FROM request WHERE stage = 'end' AND reporter = 'destination' AND toUnixTimestamp64Milli(time) >= {first:Int64}`
+  FROM request WHERE stage = 'end' AND reporter IN ('destination', 'gateway') AND toUnixTimestamp64Milli(time) >= {first:Int64}`
 const PASSED = 'arrayCount(moment -> moment <= toUnixTimestamp64Milli(time), {moments:Array(Int64)}) AS passed'
 /** Of a row of facts, what an edge says that is not asked here. */
 const UNASKED = {
@@ -41,7 +41,7 @@ const UNASKED = {
 } as const
 
 /**
- * What callees' own proxies took and refused, or would have, since the first of some moments.
+ * What callees' own proxies took and refused, or would have, since the first of some moments; what a gateway took is its own.
  * @param moments milliseconds since 1970, in order
  */
 export async function takenSince(

@@ -1,11 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseAllDocuments } from 'yaml'
 import type { Report } from '../../../policy-gen/report.ts'
 import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
+import type { AdviceAnswer } from '../../../services/api/lifecycle/advise.ts'
+import type { ReadBack } from '../../../services/api/lifecycle/lifecycle.ts'
 import { readFiles } from '../../../services/cli/policy-files.ts'
+import type { DraftLife } from '../../../services/model/lifecycle.ts'
 import type { RefusedCall, ReplayCall, ReplayResult } from '../../../services/model/replay.ts'
 import { required } from '../../requirements.ts'
 import { rbacFilters } from '../rbac.ts'
@@ -15,12 +17,16 @@ import { applicationOf, permissionOf, permissionsOf, wasRefused } from './crossi
 import { drive } from './drive.ts'
 import { type Line, told } from './logs.ts'
 import { type Mesh, startMesh } from './mesh.ts'
+import { ownerOf } from './objects.ts'
 import { type Day, type Operator, operatorOf } from './operator.ts'
 import { type Json, TYPE } from './parts.ts'
 import type { Sent } from './truth.ts'
 import { EGRESS, INGRESS, principalOf, type Workload, workloadOf } from './world.ts'
 
 const HTTP = 'envoy.filters.http.rbac'
+const OF_TARGET = ['--target', 'envoy-rbac']
+const WHY = ['--why', 'as agreed']
+const NOTHING_ELSE = { partial: [], refused: [], foreign: [] }
 /** Whose Envoys enforce, those first on whom nobody else waits. */
 const CALLEES = [
   ...['risk/fraud', EGRESS, 'pay/payments', 'shop/cache', 'shop/stock', 'auth/issuer'],
@@ -30,7 +36,8 @@ const CALLEES = [
 const CROSSING = ['forged-inside', 'lateral-allowed', 'lateral-refused', 'new-caller', 'plaintext-sidecar']
 
 /*
- * The loop that the product is for, in a mesh that enforces nothing at first: observe, generate, dry run, enforce, and again.
+ * The loop that the product is for, in a mesh that enforces nothing at first: observe, propose, review, dry run, enforce, and again, by
+ * the commands of the life of policies; what is in the Envoys is what was delivered, and what is read back is what they say they run.
  * What must come of it is computed from what applications and driver wrote down.
  */
 describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop', { timeout: 120_000 }, () => {
@@ -40,7 +47,10 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
   /** Normal operation, from which policies are learned; on the first day the legacy system speaks plain text. */
   let plain: Day
   let learned: Day[]
+  let report: Report
+  /** What was delivered last. */
   let draft: PolicyFile[]
+  let callees: string[]
   let enforced: Day
   let days: Day[]
   let proposed: RefusedCall[]
@@ -57,15 +67,49 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
   })
 
   const out = () => join(dir, 'policies')
-  const replayed = async (day: Day) =>
-    (await operator.cinch('policies', 'replay', out(), ...day.window, '--json')).json<ReplayResult>()
+  const repository = () => join(dir, 'repository')
+  const replayed = async (day: Day, files = out()) =>
+    (await operator.cinch('policies', 'replay', files, ...day.window, '--json')).json<ReplayResult>()
+  const replayedDays = async (of: readonly Day[]) =>
+    (await operator.cinch('policies', 'replay', repository(), ...windowOf(of), '--json')).json<ReplayResult>()
+  const policies = async (...args: string[]) => await operator.cinch('policies', ...args, ...OF_TARGET)
+  const drafts = async () =>
+    (await operator.cinch('policies', 'drafts', '--all', '--json')).json<{ drafts: DraftLife[] }>().drafts
+  const states = async () => new Set((await drafts()).map(({ state, wanted }) => `${state} ${wanted}`.trim()))
+  /** Each newest draft takes a step. */
+  const each = async (name: string, callees: readonly string[], ...args: string[]) => {
+    for (const callee of callees) await policies(name, callee, ...WHY, ...args)
+  }
+  const approve = async (callees: readonly string[]) => {
+    await each('submit', callees)
+    for (const callee of callees) await policies('approve', callee, '--as', teamOf(callee), ...WHY)
+  }
+  /** What is due, as files of a repository. */
+  const deliver = async () => {
+    await policies('deliver', '--out', repository())
+    draft = readFiles(repository())
+  }
+  const readBack = async () => {
+    const read = (await policies('read-back', join(dir, 'deployed'), ...WHY, '--json')).json<ReadBack>()
+    expect({ partial: read.partial, refused: read.refused, foreign: read.foreign }).toEqual(NOTHING_ELSE)
+    return read.confirmed.map(({ callee, stage }) => `${callee} ${stage}`)
+  }
   const normally = (seed: number) => drive(mesh, { seed, scale: 1, attacks: false, legacy: 'mutual' })
-  const deliver = async (id: string, stage: '1-shadow' | '2-enforce') => {
-    const files = draft.filter(({ path }) => path.includes(`${stage}/`))
-    const filters = filtersFor(files, workloadOf(id))
+  /** Puts what was delivered into one Envoy; it is deployed when that Envoy says it runs it. */
+  const pull = async (id: string) => {
+    const filters = filtersFor(draft, workloadOf(id))
     expect(filters.length, id).toBeGreaterThan(0)
     const mine = filters.filter(({ name }) => (name === HTTP) !== isTcp(id)) as unknown as Json[]
     await mesh.deliver(id, isTcp(id) ? { http: [], connections: mine } : { http: mine, connections: [] })
+    for (const { path } of draft.filter((file) => filtersFor([file], workloadOf(id)).length > 0)) {
+      const deployed = join(dir, 'deployed', path)
+      await mkdir(dirname(deployed), { recursive: true })
+      await cp(join(repository(), path), deployed)
+    }
+  }
+  const pullAll = async (ids: readonly string[]) => {
+    await rm(join(dir, 'deployed'), { recursive: true, force: true })
+    for (const id of ids) await pull(id)
   }
 
   test('observe, generate: replay says beforehand whom an identity would be asked of that has none', async () => {
@@ -83,16 +127,37 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
     learned = [await operator.day(() => normally(2)), await operator.day(() => normally(3))]
     const since = learned[0]?.window.slice(0, 2) ?? []
     await operator.cinch('policies', 'generate', '--target', 'envoy-rbac', '--out', out(), ...since)
-    draft = readFiles(out())
+    report = reportIn(readFiles(out()))
     for (const day of learned) expect(await replayed(day)).toMatchObject({ newly_denied: [], uncertain: [] })
-    expect(granted(reportIn(draft))).toEqual(permissionsOf(learned))
+    expect(granted(report)).toEqual(permissionsOf(learned))
+  })
+
+  test('a draft of each callee is reviewed, and approved by its owner and nobody else', async () => {
+    const window = [...(learned[0]?.window.slice(0, 2) ?? []), ...(learned.at(-1)?.window.slice(2) ?? [])]
+    await policies('propose', ...WHY, ...window)
+    callees = (await drafts()).map(({ callee }) => callee)
+    const applications = new Set(CALLEES.map((id) => `${workloadOf(id).cluster}/${applicationOf(id)}`))
+    expect(new Set(callees)).toEqual(applications)
+    expect((await drafts()).every(({ owners, callee }) => owners.join() === teamOf(callee))).toBe(true)
+    await each('submit', callees)
+    const [first = ''] = callees
+    await expect(policies('approve', first, '--as', 'team-nobody', ...WHY)).rejects.toThrow('its owner is')
+    await expect(policies('promote', first, ...WHY)).rejects.toThrow('it is in review')
+    for (const callee of callees) await policies('approve', callee, '--as', teamOf(callee), ...WHY)
+    expect(await states()).toEqual(new Set(['approved']))
+    await deliver()
+    expect(draft).toEqual([])
   })
 
   test('dry run: the Envoys’ own logs count what replay of the same day says, call by call', async () => {
-    for (const id of CALLEES) await deliver(id, '1-shadow')
+    await each('promote', callees)
+    await deliver()
+    expect(draft.every(({ path }) => path.includes('1-shadow/'))).toBe(true)
+    await pullAll(CALLEES)
+    expect(await readBack()).toEqual(callees.map((callee) => `${callee} dry_run`))
     const before = await inbound()
     const known = new Map(before.map(({ workload, lines }) => [workload.id, lines.length]))
-    const day = await operator.day(() => drive(mesh, { seed: 4, scale: 1, legacy: 'mutual' }))
+    const day = await operator.day(() => drive(mesh, { seed: 4, scale: 2, legacy: 'mutual' }))
     // Nothing is enforced: but for a listener that takes no plain text, nobody was refused.
     expect(day.sent.filter(wasRefused).map(({ refused_by }) => refused_by)).toEqual(['listener'])
     const lines = (await inbound()).flatMap(({ workload, lines }) =>
@@ -107,14 +172,28 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
       countsOf(measured.map(({ workload, line }) => [lineText(workload, line), 1])),
     )
     expect(crossing(day).filter(({ refused_by }) => refused_by !== 'listener')).toHaveLength(measured.length)
+    // What was measured proposes the next step: nothing that was served before would be denied. Where too little was seen, it waits.
+    const atListeners = day.sent.filter(wasRefused).map(({ callee }) => [calleeOf(callee), 1] as const)
+    const taken = countsOf([...lines.map(({ workload }) => [calleeOf(workload.id), 1] as const), ...atListeners])
+    const { deployed } = (await policies('advice', '--json')).json<AdviceAnswer>()
+    expect(deployed.map((one) => [one.callee, one.requests, one.denied, one.action]).sort()).toEqual(
+      [...taken].map(([callee, requests]) => [callee, requests, 0, requests < 100 ? 'wait' : 'promote']),
+    )
+    expect(deployed.some(({ action }) => action === 'promote')).toBe(true)
+    expect(deployed.reduce((all, { unknown }) => all + unknown, 0)).toBe(measured.length)
   })
 
   test('enforce, callee by callee, while users go on: nothing legitimate is refused', async () => {
+    await each('promote', callees)
+    await deliver()
+    expect(draft.every(({ path }) => path.includes('2-enforce/'))).toBe(true)
     const day = await operator.day(async () => {
       const running = drive(mesh, { seed: 5, scale: 2, attacks: false, legacy: 'mutual' })
-      for (const id of CALLEES) await deliver(id, '2-enforce')
+      await pullAll(CALLEES)
       await running
     })
+    expect(await states()).toEqual(new Set(['dry_run enforced']))
+    expect(await readBack()).toEqual(callees.map((callee) => `${callee} enforced`))
     expect(day.sent.length).toBeGreaterThan(300)
     expect(day.sent.filter(wasRefused)).toEqual([])
   })
@@ -123,7 +202,7 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
     enforced = await operator.day(() => drive(mesh, { seed: 6, scale: 1, legacy: 'mutual' }))
     const crossed = expectGuarded(enforced)
     // The policies that are enforced explain each refusal that was measured, and would have refused nothing else.
-    const { newly_denied, newly_allowed, uncertain, refused: told } = await replayed(enforced)
+    const { newly_denied, newly_allowed, uncertain, refused: told } = await replayed(enforced, repository())
     expect({ newly_denied, uncertain }).toEqual({ newly_denied: [], uncertain: [] })
     // Tokens at the ingress gateway, and plain text at a listener, are refused by what these files do not speak of.
     const [plainText, ...others] = newly_allowed.filter(({ destination }) => destination !== INGRESS)
@@ -132,7 +211,7 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
   })
 
   test('a replica that was taken over, and a new caller: both are refused and shown, and no day of it earns a permission', async () => {
-    const known = granted(reportIn(draft))
+    const known = granted(report)
     days = []
     for (let day = 0; day < 2; day++) days.push(await operator.day(ask))
     expect(days.flatMap(({ sent }) => sent).map((call) => [call.caller, call.callee, wasRefused(call)])).toEqual(
@@ -146,7 +225,7 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
     const since = enforced.window.slice(0, 2)
     await operator.cinch('policies', 'generate', '--target', 'envoy-rbac', '--out', join(dir, 'again'), ...since)
     expect([...granted(reportIn(readFiles(join(dir, 'again'))))].filter((one) => !known.has(one))).toEqual([])
-    const asked = (await operator.cinch('policies', 'replay', out(), ...windowOf(days), '--json')).json<ReplayResult>()
+    const asked = await replayedDays(days)
     expect(countsOf(asked.refused.map((call) => [callText(call), call.requests]))).toEqual(
       countsOf([
         ['cluster.local/ns/ops/sa/reports shop/catalog GET /items/export', 2],
@@ -178,20 +257,38 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
 
   test('what its owner approves works, and nothing else does', async () => {
     const [legitimate] = proposed.filter(({ source }) => source === principalOf(workloadOf('ops/reports')))
-    draft = approve(draft, legitimate as RefusedCall)
-    for (const { path, content } of draft) await writeFile(join(out(), path), content)
-    // Proven before it is delivered.
-    const after = (await operator.cinch('policies', 'replay', out(), ...windowOf(days), '--json')).json<ReplayResult>()
+    const callee = calleeOf('shop/catalog-v1')
+    await writeFile(
+      join(dir, 'declared.json'),
+      JSON.stringify({ permissions: [wordFor(callee, legitimate as RefusedCall)] }),
+    )
+    await operator.cinch('policies', 'declare', join(dir, 'declared.json'), ...WHY)
+    const window = [...(learned[0]?.window.slice(0, 2) ?? []), ...(learned.at(-1)?.window.slice(2) ?? [])]
+    const again = (await policies('propose', ...WHY, ...window, '--json')).json<{ proposed: DraftLife[] }>()
+    expect(again.proposed.map((one) => one.callee)).toEqual([callee])
+    await approve([callee])
+    // Beside what is enforced, first in a dry run.
+    const versions = ['shop/catalog-v1', 'shop/catalog-v2']
+    for (const stage of ['dry_run', 'enforced']) {
+      await policies('promote', callee, ...WHY)
+      await deliver()
+      for (const id of versions) await pull(id)
+      if (stage === 'enforced') await rm(join(dir, 'deployed', SHADOW(callee)), { force: true })
+      expect(await readBack()).toEqual(stage === 'dry_run' ? [`${callee} dry_run`] : [`${callee} enforced`])
+    }
+    const lives = (await drafts()).filter((one) => one.callee === callee)
+    expect(lives.map(({ state }) => state)).toEqual(['withdrawn', 'enforced'])
+    // Proven by replay: of what was refused, that call would be allowed and no other.
+    const after = await replayedDays(days)
     expect(new Set(after.newly_allowed.map(callText))).toEqual(new Set([callText(legitimate as RefusedCall)]))
     expect(after).toMatchObject({ newly_denied: [], uncertain: [] })
-    for (const id of ['shop/catalog-v1', 'shop/catalog-v2']) await deliver(id, '2-enforce')
     const day = await operator.day(ask)
     expect(day.sent.map((call) => [call.caller, call.status, wasRefused(call)])).toEqual([
       ['shop/catalog-v2', 0, false],
       ['shop/catalog-v2', 403, true],
       ['ops/reports', 200, false],
     ])
-    const allowed = await replayed(day)
+    const allowed = await replayed(day, repository())
     expect(allowed.refused.map(callText)).toEqual(after.refused.map(callText))
     expect(allowed).toMatchObject({ newly_denied: [], newly_allowed: [], uncertain: [] })
   })
@@ -288,6 +385,11 @@ const granted = ({ permissions }: Report) =>
     }),
   )
 
+/** As drafts are called. */
+const calleeOf = (id: string) => `${workloadOf(id).cluster}/${applicationOf(id)}`
+const teamOf = (callee: string) => ownerOf(callee.split('/').at(-2) ?? '')
+const SHADOW = (callee: string) => callee.replace(/^([^/]+)\/([^/]+)\/(.+)$/, '$1/1-shadow/$2.$3.yaml')
+
 const windowOf = (days: readonly Day[]) => [
   ...(days[0]?.window.slice(0, 2) ?? []),
   ...(days.at(-1)?.window.slice(2) ?? []),
@@ -312,27 +414,8 @@ function countsOf(calls: readonly (readonly [string, number])[]): Map<string, nu
   return new Map([...counts].sort())
 }
 
-/**
- * The owner's word, as far as files have it: exactly the call that was shown is added to the callee's enforced filter, by hand.
- * A declared permission, approved by the digest of what it renders to, takes this place.
- */
-function approve(
-  files: readonly PolicyFile[],
-  { source, destination, workload_port, method, path }: RefusedCall,
-): PolicyFile[] {
-  const file = `2-enforce/${applicationOf(destination).replace('/', '.')}.yaml`
-  return files.map((one) => {
-    if (!one.path.endsWith(file)) return one
-    const documents = parseAllDocuments(one.content)
-    const filter = documents.find((document) => document.get('name') === HTTP)
-    const rules = [
-      { destination_port: workload_port },
-      { header: { name: ':method', string_match: { exact: method } } },
-      { url_path: { path: { exact: path } } },
-    ]
-    const principals = [{ authenticated: { principal_name: { exact: `spiffe://${source}` } } }]
-    const policy = { permissions: [{ and_rules: { rules } }], principals }
-    filter?.setIn(['typed_config', 'rules', 'policies', 'approved by the owner of the catalog'], policy)
-    return { ...one, content: documents.map(String).join('') }
-  })
-}
+/** Its owner's word for exactly the call that was shown. */
+const wordFor = (callee: string, { source, workload_port, method, path }: RefusedCall) => ({
+  ...{ id: 'reports', kind: 'regular', caller: source, callee, port: workload_port, method, path },
+  ...{ owner: teamOf(callee), reason: 'a new report', expires: '2099-01-01T00:00:00Z' },
+})

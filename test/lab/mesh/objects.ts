@@ -1,12 +1,15 @@
 import { SERVICES, WORKLOADS, workloadOf } from './world.ts'
 
+/** Whose the workloads of a namespace are. */
+export const ownerOf = (namespace: string) => `team-${namespace}`
+
 /** The mesh as its clusters would declare it: Deployments and Services, one JSON object a document (JSON is YAML). */
 export function objectsOf(): string {
   const deployments = WORKLOADS.filter(({ role }) => role !== 'outside').map(
     ({ name, namespace, account, labels }) => ({
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      metadata: { name, namespace },
+      metadata: { name, namespace, labels: { owner: ownerOf(namespace) } },
       spec: { template: { metadata: { labels }, spec: { serviceAccountName: account } } },
     }),
   )

@@ -1,6 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Ran, runHere, startServe } from '../../support/cli.ts'
+import { vi } from 'vitest'
+import { openCinch } from '../../../services/api/cinch.ts'
+import { createServer } from '../../../services/api/server.ts'
+import { readOrMakeToken } from '../../../services/api/token.ts'
+import { openStore } from '../../../services/store/store.ts'
+import { type Ran, runHere } from '../../support/cli.ts'
 import { linesOf, logsOf, settled } from './logs.ts'
 import type { Mesh } from './mesh.ts'
 import { objectsOf } from './objects.ts'
@@ -17,7 +22,7 @@ export interface Day {
 
 /** Somebody who runs Cinch's commands over a mesh's logs. */
 export interface Operator {
-  /** Runs a command on the operator's store. @throws Error when it ends with another status than 0 or 1 */
+  /** Runs a command, at the midnight after the last day. @throws Error when it ends with another status than 0 or 1 */
   cinch(...args: string[]): Promise<Ran>
   /** Does `work`, and loads what the Envoys logged meanwhile as that of the next day. */
   day(work: () => Promise<unknown>): Promise<Day>
@@ -35,9 +40,10 @@ const DAY_MS = 86_400_000
  */
 export async function operatorOf(mesh: Mesh, dir: string): Promise<Operator> {
   const store = join(dir, 'store')
-  const served = await startServe(store)
+  const served = await serve(store)
+  let days = 0
   const cinch = async (...args: string[]) => {
-    const ran = await runHere(args, { store })
+    const ran = await at(FIRST_DAY + days * DAY_MS, () => runHere(args, { store }))
     if (ran.code === 0 || ran.code === 1) return ran
     throw new Error(`cinch ${args.join(' ')} ended with ${ran.code}: ${ran.stderr}`)
   }
@@ -45,7 +51,6 @@ export async function operatorOf(mesh: Mesh, dir: string): Promise<Operator> {
   await writeFile(objects, objectsOf())
   await cinch('ingest', '--source', 'kubernetes-objects', objects)
   const read = new Map<string, number>()
-  let days = 0
 
   /** What the Envoys of each cluster wrote since they were last asked, with the time of `day`. */
   const collect = async (day: number, began: number): Promise<Map<Cluster, string[]>> => {
@@ -63,7 +68,7 @@ export async function operatorOf(mesh: Mesh, dir: string): Promise<Operator> {
   }
   return {
     cinch,
-    close: async () => void (await served.stop()),
+    close: () => served.close(),
     soFar: () => ['--since', iso(0), '--until', iso(days)],
     day: async (work) => {
       const day = days++
@@ -82,6 +87,33 @@ export async function operatorOf(mesh: Mesh, dir: string): Promise<Operator> {
         received: records.filter(isReceived),
       }
     },
+  }
+}
+
+/** Serves a store from this process: what is done on a day is logged with its time, and how long it lasted is asked. */
+async function serve(dir: string): Promise<{ close(): Promise<void> }> {
+  const store = await openStore({ kind: 'chdb', dir })
+  const cinch = await openCinch(store)
+  const adminToken = readOrMakeToken(join(store.dataDir, 'admin-token'))
+  const roles = { api: true, collector: true }
+  const app = await createServer({ cinch, ready: async () => true, adminToken, roles })
+  store.announce(await app.listen({ host: '127.0.0.1', port: 0 }))
+  return {
+    close: async () => {
+      await app.close()
+      await cinch.close()
+      await store.close()
+    },
+  }
+}
+
+/** Does `work` at another time. The mesh must not be asked meanwhile: its certificates and tokens are of today. */
+async function at<T>(time: number, work: () => Promise<T>): Promise<T> {
+  vi.useFakeTimers({ toFake: ['Date'], now: time })
+  try {
+    return await work()
+  } finally {
+    vi.useRealTimers()
   }
 }
 
