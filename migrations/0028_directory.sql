@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS directory_event {on_cluster} (
   changes Array(Tuple(attribute String, old String, new String)) CODEC(ZSTD(1)),
   correlations Array(Tuple(kind LowCardinality(String), value String)) CODEC(ZSTD(1)),
   event String CODEC(ZSTD(3)),
-  said UInt64 MATERIALIZED sipHash64(if(time_told, time, toDateTime64(0, 6, 'UTC')), category, action, outcome, reason, actor_id, actor_name, actor_address,
+  said UInt64 MATERIALIZED sipHash64(if(time_told, time, toDateTime64(0, 6, 'UTC')), category, action, outcome, reason, actor_id, actor_type, actor_name, actor_address,
     actor_client, actor_agent, actor_device, toString(targets), toString(changes), toString(correlations)) CODEC(ZSTD(1)),
   whole UInt64 MATERIALIZED sipHash64(event) CODEC(ZSTD(1)), loaded Date DEFAULT today()
 ) ENGINE = {engine:ReplacingMergeTree}
