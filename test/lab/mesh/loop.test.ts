@@ -1,11 +1,10 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Report } from '../../../policy-gen/report.ts'
 import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
 import type { AdviceAnswer } from '../../../services/api/lifecycle/advise.ts'
-import type { ReadBack } from '../../../services/api/lifecycle/lifecycle.ts'
 import { readFiles } from '../../../services/cli/policy-files.ts'
 import type { DraftLife } from '../../../services/model/lifecycle.ts'
 import type { RefusedCall, ReplayCall, ReplayResult } from '../../../services/model/replay.ts'
@@ -17,16 +16,13 @@ import { applicationOf, permissionOf, permissionsOf, wasRefused } from './crossi
 import { drive } from './drive.ts'
 import { type Line, told } from './logs.ts'
 import { type Mesh, startMesh } from './mesh.ts'
-import { ownerOf } from './objects.ts'
 import { type Day, type Operator, operatorOf } from './operator.ts'
 import { type Json, TYPE } from './parts.ts'
+import { calleeOf, type Review, reviewOf, teamOf, WHY } from './review.ts'
 import type { Sent } from './truth.ts'
 import { EGRESS, INGRESS, principalOf, type Workload, workloadOf } from './world.ts'
 
 const HTTP = 'envoy.filters.http.rbac'
-const OF_TARGET = ['--target', 'envoy-rbac']
-const WHY = ['--why', 'as agreed']
-const NOTHING_ELSE = { partial: [], refused: [], foreign: [] }
 /** Whose Envoys enforce, those first on whom nobody else waits. */
 const CALLEES = [
   ...['risk/fraud', EGRESS, 'pay/payments', 'shop/cache', 'shop/stock', 'auth/issuer'],
@@ -44,12 +40,11 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
   let dir: string
   let mesh: Mesh
   let operator: Operator
+  let review: Review
   /** Normal operation, from which policies are learned; on the first day the legacy system speaks plain text. */
   let plain: Day
   let learned: Day[]
   let report: Report
-  /** What was delivered last. */
-  let draft: PolicyFile[]
   let callees: string[]
   let enforced: Day
   let days: Day[]
@@ -59,6 +54,7 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
     dir = await mkdtemp(join(tmpdir(), 'cinch-loop-'))
     mesh = await startMesh({ dir, policies: 'delivered' })
     operator = await operatorOf(mesh, dir)
+    review = reviewOf(operator, dir)
   })
   afterAll(async () => {
     await operator?.close()
@@ -67,49 +63,24 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
   })
 
   const out = () => join(dir, 'policies')
-  const repository = () => join(dir, 'repository')
   const replayed = async (day: Day, files = out()) =>
     (await operator.cinch('policies', 'replay', files, ...day.window, '--json')).json<ReplayResult>()
   const replayedDays = async (of: readonly Day[]) =>
-    (await operator.cinch('policies', 'replay', repository(), ...windowOf(of), '--json')).json<ReplayResult>()
-  const policies = async (...args: string[]) => await operator.cinch('policies', ...args, ...OF_TARGET)
-  const drafts = async () =>
-    (await operator.cinch('policies', 'drafts', '--all', '--json')).json<{ drafts: DraftLife[] }>().drafts
-  const states = async () => new Set((await drafts()).map(({ state, wanted }) => `${state} ${wanted}`.trim()))
-  /** Each newest draft takes a step. */
-  const each = async (name: string, callees: readonly string[], ...args: string[]) => {
-    for (const callee of callees) await policies(name, callee, ...WHY, ...args)
-  }
-  const approve = async (callees: readonly string[]) => {
-    await each('submit', callees)
-    for (const callee of callees) await policies('approve', callee, '--as', teamOf(callee), ...WHY)
-  }
-  /** What is due, as files of a repository. */
-  const deliver = async () => {
-    await policies('deliver', '--out', repository())
-    draft = readFiles(repository())
-  }
-  const readBack = async () => {
-    const read = (await policies('read-back', join(dir, 'deployed'), ...WHY, '--json')).json<ReadBack>()
-    expect({ partial: read.partial, refused: read.refused, foreign: read.foreign }).toEqual(NOTHING_ELSE)
-    return read.confirmed.map(({ callee, stage }) => `${callee} ${stage}`)
-  }
+    (await operator.cinch('policies', 'replay', review.repository, ...windowOf(of), '--json')).json<ReplayResult>()
+  const states = async () => new Set((await review.drafts()).map(({ state, wanted }) => `${state} ${wanted}`.trim()))
   const normally = (seed: number) => drive(mesh, { seed, scale: 1, attacks: false, legacy: 'mutual' })
-  /** Puts what was delivered into one Envoy; it is deployed when that Envoy says it runs it. */
+  /** Puts what was delivered into one Envoy, which says that it runs it. @returns the files that it has it from */
   const pull = async (id: string) => {
-    const filters = filtersFor(draft, workloadOf(id))
+    const filters = filtersFor(review.files, workloadOf(id))
     expect(filters.length, id).toBeGreaterThan(0)
     const mine = filters.filter(({ name }) => (name === HTTP) !== isTcp(id)) as unknown as Json[]
     await mesh.deliver(id, isTcp(id) ? { http: [], connections: mine } : { http: mine, connections: [] })
-    for (const { path } of draft.filter((file) => filtersFor([file], workloadOf(id)).length > 0)) {
-      const deployed = join(dir, 'deployed', path)
-      await mkdir(dirname(deployed), { recursive: true })
-      await cp(join(repository(), path), deployed)
-    }
+    return review.files.filter((file) => filtersFor([file], workloadOf(id)).length > 0)
   }
-  const pullAll = async (ids: readonly string[]) => {
-    await rm(join(dir, 'deployed'), { recursive: true, force: true })
-    for (const id of ids) await pull(id)
+  const pullAll = async () => {
+    const files = []
+    for (const id of CALLEES) files.push(...(await pull(id)))
+    await review.deployed(files, true)
   }
 
   test('observe, generate: replay says beforehand whom an identity would be asked of that has none', async () => {
@@ -134,27 +105,27 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
 
   test('a draft of each callee is reviewed, and approved by its owner and nobody else', async () => {
     const window = [...(learned[0]?.window.slice(0, 2) ?? []), ...(learned.at(-1)?.window.slice(2) ?? [])]
-    await policies('propose', ...WHY, ...window)
-    callees = (await drafts()).map(({ callee }) => callee)
+    await review.policies('propose', ...WHY, ...window)
+    callees = (await review.drafts()).map(({ callee }) => callee)
     const applications = new Set(CALLEES.map((id) => `${workloadOf(id).cluster}/${applicationOf(id)}`))
     expect(new Set(callees)).toEqual(applications)
-    expect((await drafts()).every(({ owners, callee }) => owners.join() === teamOf(callee))).toBe(true)
-    await each('submit', callees)
+    expect((await review.drafts()).every(({ owners, callee }) => owners.join() === teamOf(callee))).toBe(true)
+    await review.each('submit', callees)
     const [first = ''] = callees
-    await expect(policies('approve', first, '--as', 'team-nobody', ...WHY)).rejects.toThrow('its owner is')
-    await expect(policies('promote', first, ...WHY)).rejects.toThrow('it is in review')
-    for (const callee of callees) await policies('approve', callee, '--as', teamOf(callee), ...WHY)
+    await expect(review.policies('approve', first, '--as', 'team-nobody', ...WHY)).rejects.toThrow('its owner is')
+    await expect(review.policies('promote', first, ...WHY)).rejects.toThrow('it is in review')
+    await review.approve(callees)
     expect(await states()).toEqual(new Set(['approved']))
-    await deliver()
-    expect(draft).toEqual([])
+    await review.deliver()
+    expect(review.files).toEqual([])
   })
 
   test('dry run: the Envoys’ own logs count what replay of the same day says, call by call', async () => {
-    await each('promote', callees)
-    await deliver()
-    expect(draft.every(({ path }) => path.includes('1-shadow/'))).toBe(true)
-    await pullAll(CALLEES)
-    expect(await readBack()).toEqual(callees.map((callee) => `${callee} dry_run`))
+    await review.each('promote', callees)
+    await review.deliver()
+    expect(review.files.every(({ path }) => path.includes('1-shadow/'))).toBe(true)
+    await pullAll()
+    expect(await review.readBack()).toEqual(callees.map((callee) => `${callee} dry_run`))
     const before = await inbound()
     const known = new Map(before.map(({ workload, lines }) => [workload.id, lines.length]))
     const day = await operator.day(() => drive(mesh, { seed: 4, scale: 2, legacy: 'mutual' }))
@@ -175,7 +146,7 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
     // What was measured proposes the next step: nothing that was served before would be denied. Where too little was seen, it waits.
     const atListeners = day.sent.filter(wasRefused).map(({ callee }) => [calleeOf(callee), 1] as const)
     const taken = countsOf([...lines.map(({ workload }) => [calleeOf(workload.id), 1] as const), ...atListeners])
-    const { deployed } = (await policies('advice', '--json')).json<AdviceAnswer>()
+    const { deployed } = (await review.policies('advice', '--json')).json<AdviceAnswer>()
     expect(deployed.map((one) => [one.callee, one.requests, one.denied, one.action]).sort()).toEqual(
       [...taken].map(([callee, requests]) => [callee, requests, 0, requests < 100 ? 'wait' : 'promote']),
     )
@@ -184,16 +155,16 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
   })
 
   test('enforce, callee by callee, while users go on: nothing legitimate is refused', async () => {
-    await each('promote', callees)
-    await deliver()
-    expect(draft.every(({ path }) => path.includes('2-enforce/'))).toBe(true)
+    await review.each('promote', callees)
+    await review.deliver()
+    expect(review.files.every(({ path }) => path.includes('2-enforce/'))).toBe(true)
     const day = await operator.day(async () => {
       const running = drive(mesh, { seed: 5, scale: 2, attacks: false, legacy: 'mutual' })
-      await pullAll(CALLEES)
+      await pullAll()
       await running
     })
     expect(await states()).toEqual(new Set(['dry_run enforced']))
-    expect(await readBack()).toEqual(callees.map((callee) => `${callee} enforced`))
+    expect(await review.readBack()).toEqual(callees.map((callee) => `${callee} enforced`))
     expect(day.sent.length).toBeGreaterThan(300)
     expect(day.sent.filter(wasRefused)).toEqual([])
   })
@@ -202,7 +173,7 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
     enforced = await operator.day(() => drive(mesh, { seed: 6, scale: 1, legacy: 'mutual' }))
     const crossed = expectGuarded(enforced)
     // The policies that are enforced explain each refusal that was measured, and would have refused nothing else.
-    const { newly_denied, newly_allowed, uncertain, refused: told } = await replayed(enforced, repository())
+    const { newly_denied, newly_allowed, uncertain, refused: told } = await replayed(enforced, review.repository)
     expect({ newly_denied, uncertain }).toEqual({ newly_denied: [], uncertain: [] })
     // Tokens at the ingress gateway, and plain text at a listener, are refused by what these files do not speak of.
     const [plainText, ...others] = newly_allowed.filter(({ destination }) => destination !== INGRESS)
@@ -264,19 +235,24 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
     )
     await operator.cinch('policies', 'declare', join(dir, 'declared.json'), ...WHY)
     const window = [...(learned[0]?.window.slice(0, 2) ?? []), ...(learned.at(-1)?.window.slice(2) ?? [])]
-    const again = (await policies('propose', ...WHY, ...window, '--json')).json<{ proposed: DraftLife[] }>()
+    const again = (await review.policies('propose', ...WHY, ...window, '--json')).json<{ proposed: DraftLife[] }>()
     expect(again.proposed.map((one) => one.callee)).toEqual([callee])
-    await approve([callee])
+    await review.each('submit', [callee])
+    await review.approve([callee])
     // Beside what is enforced, first in a dry run.
     const versions = ['shop/catalog-v1', 'shop/catalog-v2']
+    const others = review.files.filter((file) =>
+      versions.every((id) => filtersFor([file], workloadOf(id)).length === 0),
+    )
     for (const stage of ['dry_run', 'enforced']) {
-      await policies('promote', callee, ...WHY)
-      await deliver()
-      for (const id of versions) await pull(id)
-      if (stage === 'enforced') await rm(join(dir, 'deployed', SHADOW(callee)), { force: true })
-      expect(await readBack()).toEqual(stage === 'dry_run' ? [`${callee} dry_run`] : [`${callee} enforced`])
+      await review.policies('promote', callee, ...WHY)
+      await review.deliver()
+      const files = [...new Set((await Promise.all(versions.map(pull))).flat())]
+      expect(files).toHaveLength(stage === 'dry_run' ? 2 : 1)
+      await review.deployed([...others, ...files], true)
+      expect(await review.readBack()).toEqual([`${callee} ${stage}`])
     }
-    const lives = (await drafts()).filter((one) => one.callee === callee)
+    const lives = (await review.drafts()).filter((one) => one.callee === callee)
     expect(lives.map(({ state }) => state)).toEqual(['withdrawn', 'enforced'])
     // Proven by replay: of what was refused, that call would be allowed and no other.
     const after = await replayedDays(days)
@@ -288,7 +264,7 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
       ['shop/catalog-v2', 403, true],
       ['ops/reports', 200, false],
     ])
-    const allowed = await replayed(day, repository())
+    const allowed = await replayed(day, review.repository)
     expect(allowed.refused.map(callText)).toEqual(after.refused.map(callText))
     expect(allowed).toMatchObject({ newly_denied: [], newly_allowed: [], uncertain: [] })
   })
@@ -384,11 +360,6 @@ const granted = ({ permissions }: Report) =>
       return `${caller.principal} ${callee.namespace}/${callee.workload} ${operation.method} ${path}`
     }),
   )
-
-/** As drafts are called. */
-const calleeOf = (id: string) => `${workloadOf(id).cluster}/${applicationOf(id)}`
-const teamOf = (callee: string) => ownerOf(callee.split('/').at(-2) ?? '')
-const SHADOW = (callee: string) => callee.replace(/^([^/]+)\/([^/]+)\/(.+)$/, '$1/1-shadow/$2.$3.yaml')
 
 const windowOf = (days: readonly Day[]) => [
   ...(days[0]?.window.slice(0, 2) ?? []),
