@@ -97,6 +97,7 @@ export function alsFields({ constants, reads }: RecordInput): RecordFields {
     .replaceAll(/\{address:([^{}]+)\}/g, (_, x: string) => addressText(x))
     .replaceAll(/\{milliseconds:([^{}]+)\}/g, (_, x: string) => milliseconds(x))
     .replaceAll(/\{metadata:([^{}]+)\}/g, (_, name: string) => `metadata[indexOf(metadata_names, '${name}')]`)
+    .replaceAll(/\{list:([^{}]+)\}/g, (_, name: string) => textsOf(`{claim:${name}}`))
     .replaceAll(/\{claim:([^{}]+)\}/g, (_, name: string) => `claim_values[indexOf(claim_names, '${name}')]`)
     .replaceAll('{streams}', () => both.join(', '))
     .replaceAll('{stream_columns}', () => both.map((column) => column.split(' AS ')[1]).join(', '))
@@ -114,6 +115,10 @@ function addressText(x: string): string {
     ${x}.pipe.path != '', ${x}.pipe.path,
     ${x}.envoy_internal_address.server_listener_name != '', concat('envoy://', ${x}.envoy_internal_address.server_listener_name, '/', ${x}.envoy_internal_address.endpoint_id), '')`
 }
+
+/** A claim of several texts: a token of one may hold it instead of a list. */
+const textsOf = (claim: string) =>
+  `arrayFilter(name -> name != '', arrayPushBack(${claim}.list_value.values.string_value, ${claim}.string_value))`
 
 /** A duration in milliseconds with its microseconds; `common/envoy.sql` makes microseconds of it. */
 const milliseconds = (x: string) =>

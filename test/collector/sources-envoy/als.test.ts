@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openTestStore, type TestStore } from '../support.ts'
-import { type Fields, httpEntry, internal, pipe, socket, stream } from './encode.ts'
+import { type Fields, httpEntry, internal, pair, pipe, socket, stream } from './encode.ts'
 
 let store: TestStore
 beforeAll(async () => {
@@ -49,6 +49,38 @@ test('addresses: IPv4, IPv6, a pipe, an internal listener, and none', async () =
   await store.request('envoy-als', stream(entries), { cluster: 'addresses' })
   expect(await rows('toString(destination_address) AS address, workload_port AS port', 'addresses')).toEqual(
     addresses.map(([, address, port]) => ({ address, port })),
+  )
+})
+
+/** A `google.protobuf.Value` and the fields of a `Struct`. */
+const text = (value: string): Fields => [[3, value]]
+const list = (...values: Fields[]): Fields => [[6, values.map((value) => [1, value] as Fields[number])]]
+const struct = (fields: Record<string, Fields>): Fields => [[5, fieldsOf(fields)]]
+const fieldsOf = (fields: Record<string, Fields>): Fields =>
+  Object.entries(fields).map(([key, value]) => [1, pair(key, value)])
+
+test('claims of one text or of many, under a name of their own beside other names', async () => {
+  const id = { iss: text('https://id.example'), sub: text('alice') }
+  const header = struct({ alg: text('RS256'), kid: text('k1') })
+  const tokens: [Record<string, Fields>, string[], string[]][] = [
+    [{ payload: struct({ ...id, groups: list(text('a'), text('b')), amr: list(text('pwd')) }) }, ['a', 'b'], ['pwd']],
+    [{ payload: struct({ ...id, groups: text('staff'), amr: text('hwk') }) }, ['staff'], ['hwk']],
+    [{ payload: struct({ ...id, groups: text('') }) }, [], []],
+    [{ payload: struct({ ...id, groups: [[4, 1]] }) }, [], []],
+    [{ a_header: header, corporate: struct({ ...id, groups: text('staff') }) }, ['staff'], []],
+    [{ corporate: struct({ ...id, groups: list(text('staff')) }), header }, ['staff'], []],
+    // Istio's name counts, whatever else stands beside it.
+    [{ corporate: struct({ ...id, groups: text('x') }), payload: struct({ ...id, groups: text('y') }) }, ['y'], []],
+  ]
+  const entries = tokens.map(([named], at) =>
+    httpEntry({ path: `/${at}`, common: [[17, [[1, pair('envoy.filters.http.jwt_authn', fieldsOf(named))]]]] }),
+  )
+  await store.request('envoy-als', stream(entries), { cluster: 'claims' })
+  expect(await rows('user_issuer, user_subject, user_groups, amr', 'claims')).toEqual(
+    tokens.map(([, user_groups, amr]) => ({
+      ...{ user_issuer: 'https://id.example', user_subject: 'alice' },
+      ...{ user_groups, amr },
+    })),
   )
 })
 

@@ -26,7 +26,7 @@ SELECT
     has(trailer_names, 'grpc-status'), trailers[indexOf(trailer_names, 'grpc-status')],
     answers[indexOf(answer_names, 'grpc-status')]) AS grpc_status_text,
   if(empty(claim_names), '', toJSONString(CAST((
-    {claim:sub}.string_value, {claim:iss}.string_value, {claim:acr}.string_value, {claim:groups}.list_value.values.string_value, {claim:amr}.list_value.values.string_value,
+    {claim:sub}.string_value, {claim:iss}.string_value, {claim:acr}.string_value, {list:groups}, {list:amr},
     toUInt32(least(greatest({claim:auth_time}.number_value, 0), 4294967295))),
     'Tuple(sub String, iss String, acr String, groups Array(String), amr Array(String), auth_time UInt32)'))) AS claims_text,
   if(empty(http_rbac) AND empty(network_rbac), '', concat('{', arrayStringConcat(arrayMap(
@@ -59,7 +59,9 @@ FROM (
     {metadata:envoy.filters.http.rbac} AS http_rbac, {metadata:envoy.filters.network.rbac} AS network_rbac,
     -- Istio keeps a token's claims under `payload`; other configurations under a name of their own.
     {metadata:envoy.filters.http.jwt_authn} AS jwt,
-    jwt[greatest(indexOf(jwt.key, 'payload'), 1)].value.struct_value.fields AS claim_fields,
+    -- Beside them may stand its header and others: a token's claims name its issuer.
+    jwt[multiIf(has(jwt.key, 'payload'), indexOf(jwt.key, 'payload'),
+      greatest(arrayFirstIndex(named -> has(named.value.struct_value.fields.key, 'iss'), jwt), 1))].value.struct_value.fields AS claim_fields,
     claim_fields.key AS claim_names, claim_fields.value AS claim_values
   FROM (
     SELECT
