@@ -5,7 +5,7 @@ import type { StoredTemplates } from '../analyzer/templates/stored.ts'
 import { CinchError } from '../model/errors.ts'
 import type { Graph } from '../model/graph.ts'
 import { chainCounts, chainTotal, chainWindow, expectations, shapesOf } from '../store/queries/chain-counts.ts'
-import { traceById } from '../store/queries/chains.ts'
+import { recordsNotChained, traceById } from '../store/queries/chains.ts'
 import type { Window } from '../store/queries/rollups.ts'
 import type { Store } from '../store/store.ts'
 import { type AskedWindow, resolveWindow } from './window.ts'
@@ -14,6 +14,10 @@ import { type AskedWindow, resolveWindow } from './window.ts'
 const COUNTS_MAX = 20_000
 /** How far around a single chain is looked for what its hops otherwise have. */
 const AROUND_MS = 86_400_000
+/** A service looks for chains when their minute has been over for two; what is older waits for it. */
+const NEW_MS = 600_000
+/** A check of all requirements waits for so long at most for chains that nobody looked for: what is left is told, and makes nothing met. */
+export const CHECK_CHAINS_MS = 4_000
 
 export interface AskedChains extends AskedWindow {
   /** Part of the root operation, `namespace/workload METHOD /path`. */
@@ -31,6 +35,8 @@ export interface ChainsAnswer {
   context_lost: ContextLost[]
   /** Chains of the window that are not in `roots`: more root operations, shapes and places than one answer holds. */
   left_out: number
+  /** Spans and lines of the window in which chains were not looked for yet, though they are no longer new. */
+  not_looked_at: number
 }
 
 /** @param graphOf the graph without operations: it knows callers that chains do not */
@@ -58,6 +64,7 @@ export async function chains(
     weight: Math.max(1, ...counts.map(({ weight }) => weight)),
     context_lost: contextLost(expected, callersOf(await graphOf(window))),
     left_out: total - roots.reduce((sum, report) => sum + report.chains, 0),
+    not_looked_at: await recordsNotChained(store.reads, window, Date.now() - NEW_MS),
   }
 }
 

@@ -1,12 +1,14 @@
-import { assess, type Counted, count, type Readers } from '../analyzer/checks/assess.ts'
+import { assess, count, type Readers, type Said } from '../analyzer/checks/assess.ts'
 import { hopName } from '../analyzer/checks/check.ts'
+import { type Scope, scoped } from '../analyzer/checks/scope.ts'
 import { reportOf } from '../analyzer/findings/from-check.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
 import { sumByCallee } from '../analyzer/metrics/completeness.ts'
-import type { Assessment, Tuning } from '../model/check.ts'
+import type { Assessment } from '../model/check.ts'
 import type { NoisyCaller } from '../model/graph.ts'
 import { expectations } from '../store/queries/chain-counts.ts'
 import type { Window } from '../store/queries/rollups.ts'
+import { saveVerdicts } from '../store/queries/verdicts.ts'
 import type { Store } from '../store/store.ts'
 import type { ChainsAnswer } from './chains.ts'
 import { completeness } from './completeness.ts'
@@ -15,7 +17,7 @@ import type { Graphs } from './graphs.ts'
 import { hideNoise } from './noise.ts'
 import type { AskedWindow } from './window.ts'
 
-export interface AskedChecks extends AskedWindow {
+export interface AskedChecks extends AskedWindow, Scope {
   /** Id of one requirement; all when absent. */
   requirement?: string | undefined
 }
@@ -23,7 +25,7 @@ export interface AskedChecks extends AskedWindow {
 export interface Checks {
   /** Requirements held against what a window of telemetry shows. */
   assess(window: Window, asked: Omit<AskedChecks, keyof AskedWindow>): Promise<Assessment>
-  /** What all checks see of a window, as findings. */
+  /** What all checks see of a window, as findings; keeps the day's verdicts. */
   produce: Producer
 }
 
@@ -32,16 +34,24 @@ export interface CheckSources {
   store: Store
   graphs: Graphs
   chainsOf: (asked: AskedWindow) => Promise<ChainsAnswer>
-  /** What people said of findings that are none. */
-  tunings: () => Promise<Tuning[]>
+  /** What people said that verdicts heed. */
+  said: () => Promise<Said>
 }
 
 export function createChecks(sources: CheckSources): Checks {
-  const counted = async (window: Window, requirement = ''): Promise<Counted> =>
-    await count(window, readersOf(window, sources), requirement)
+  const { store, said } = sources
   return {
-    assess: async (window, { requirement }) => assess(await counted(window, requirement), await sources.tunings()),
-    produce: async (window, at) => (await counted(window)).countings.map((counting) => reportOf(counting, window, at)),
+    assess: async (window, { requirement = '', ...scope }) => {
+      const counted = await count(window, scoped(readersOf(window, sources), scope), requirement)
+      return assess(counted, await said())
+    },
+    produce: async (window, at) => {
+      const counted = await count(window, readersOf(window, sources))
+      const { requirements } = assess(counted, await said())
+      const day = new Date(Date.parse(window.until) - 1).toISOString().slice(0, 10)
+      await saveVerdicts(store.jobs, day, requirements, Date.parse(at))
+      return counted.countings.map((counting) => reportOf(counting, window, at))
+    },
   }
 }
 

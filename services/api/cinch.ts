@@ -32,7 +32,7 @@ import { rejectReasons, rejects } from '../store/queries/rejects.ts'
 import { storedWindow, type Window } from '../store/queries/rollups.ts'
 import { spoolBytes } from '../store/spool-size.ts'
 import type { Store } from '../store/store.ts'
-import { type AskedChains, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
+import { type AskedChains, CHECK_CHAINS_MS, type ChainsAnswer, chainByTrace, chains } from './chains.ts'
 import { type CompletenessAnswer, completeness } from './completeness.ts'
 import {
   type AskedDirectory,
@@ -177,7 +177,11 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   const answers = questions(
     store,
     lifecycle,
-    async () => await (pace ? undefined : countChains()),
+    async (budgetMs) => {
+      if (pace) return
+      if (budgetMs === undefined) await countChains()
+      else await job('find_chains', () => findChains(store, Date.now(), pace, { templates, budgetMs }))
+    },
     templates,
     options.lookPace,
   )
@@ -272,7 +276,7 @@ function ingestion(
 function questions(
   store: Store,
   lifecycle: Lifecycle,
-  chainsCounted: () => Promise<void>,
+  chainsCounted: (budgetMs?: number) => Promise<void>,
   templates: StoredTemplates,
   lookPace?: LookPace,
 ): Omit<Cinch, Jobs | Ingestion> {
@@ -313,7 +317,13 @@ function questions(
     },
     doctor: async (source) => await examine(store, source === '' ? '' : findSource(source).id),
     completeness: async (asked) => await completeness(store, asked),
-    ...createRequirements({ store, graphs, windowOf, chainsOf, lookPace }),
+    ...createRequirements({
+      ...{ store, graphs, windowOf, lookPace },
+      chainsOf: async (asked) => {
+        await chainsCounted(CHECK_CHAINS_MS)
+        return await chains(store, asked, edges)
+      },
+    }),
     disagreements: async (asked) => await disagreements(store, asked),
     directory: async (asked) => await directory(store, asked),
     directoryLinks: async (asked) => await directoryLinkAnswer(store, asked, asked.limit),

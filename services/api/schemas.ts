@@ -108,12 +108,36 @@ export const ChainsQuery = Type.Object({
   root: Type.Optional(text('Part of the root operation, namespace/workload METHOD /path', 1024)),
 })
 
+const why = text('Why; kept with it', 1024)
+const requirementId = Type.Optional(text('Id of one requirement, such as ID-SEG-REC-1; all when absent', 64))
+
 export const ChecksQuery = Type.Object({
   ...window,
-  requirement: Type.Optional(text('Id of one requirement, such as ID-SEG-REC-1; all when absent', 64)),
+  requirement: requirementId,
+  cluster: Type.Optional(text('Cluster of whoever reported', 253)),
+  namespace: Type.Optional(text('Namespace of the callee; of what leaves the platform, of its caller', 253)),
+  owner: Type.Optional(text('Owner of that workload, as the inventory declares it')),
 })
 
-const why = text('Why; kept with it', 1024)
+export const TrendQuery = Type.Object({
+  requirement: requirementId,
+  since: Type.Optional(text('From then on: ISO 8601, or a span back from now such as 30d, the default', 40)),
+})
+
+export const AttestBody = Type.Object(
+  {
+    requirement: text('Id of the requirement', 64),
+    owner: text('Who answers for it'),
+    until: text('Until when, ISO 8601; a year at most', 40),
+    why,
+  },
+  { additionalProperties: false },
+)
+
+export const WithdrawBody = Type.Object(
+  { requirement: text('Id of the requirement', 64), why },
+  { additionalProperties: false },
+)
 
 export const FindingsQuery = Type.Object({
   state: Type.Optional(

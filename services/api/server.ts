@@ -9,6 +9,7 @@ import { packageRoot } from '../store/root.ts'
 import { type RequestSpan, silent, type Telemetry } from '../telemetry/telemetry.ts'
 import type { Cinch } from './cinch.ts'
 import { countRequest, metricsText } from './metrics.ts'
+import { checkRoutes } from './routes/checks.ts'
 import { findingRoutes } from './routes/findings.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
@@ -124,6 +125,7 @@ export async function createServer({
   if (roles.collector) remoteWriteRoutes(app, cinch, isAdmin)
   if (!roles.api) return app
   readRoutes(app, cinch)
+  checkRoutes(app, cinch)
   findingRoutes(app, cinch)
   liveRoutes(app, cinch)
   templateRoutes(app, cinch)

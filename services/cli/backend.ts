@@ -50,6 +50,8 @@ export interface Backend {
   directoryLinks: Cinch['directoryLinks']
   disagreements: Cinch['disagreements']
   checks: Cinch['checks']
+  trend: Cinch['trend']
+  attestations: Cinch['attestations']
   findings: Pick<Cinch['findings'], 'list' | 'show' | 'act'>
   chains(asked: AskedChains): ReturnType<Cinch['chains']>
   templates: Cinch['templates']

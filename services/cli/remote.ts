@@ -1,5 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { IngestResult, Progress } from '../collector/ingest.ts'
+import type { Attestation } from '../model/attestation.ts'
+import type { VerdictDay } from '../model/check.ts'
 import { CinchError, ERRORS, type ErrorCode } from '../model/errors.ts'
 import type { Backend } from './backend.ts'
 
@@ -41,6 +43,14 @@ export function remoteBackend(url: string, token: string): Backend {
     backtest: async (asked) => await call('POST', '/api/v1/policies/backtest', {}, JSON.stringify(asked)),
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
     checks: async (asked) => await get('/api/v1/checks', asked),
+    trend: async (asked) => (await get<{ days: VerdictDay[] }>('/api/v1/checks/trend', asked)).days,
+    attestations: {
+      list: async () => (await get<{ attestations: Attestation[] }>('/api/v1/checks/attestations')).attestations,
+      attest: async (requirement, asked, { why }) =>
+        await post('/api/v1/checks/attestations', { requirement, ...asked, why }),
+      withdraw: async (requirement, { why }) =>
+        await post('/api/v1/checks/attestations/withdraw', { requirement, why }),
+    },
     findings: {
       list: async (asked) => await get('/api/v1/findings', asked),
       show: async (id) => await get(`/api/v1/findings/${encodeURIComponent(id)}`),

@@ -1,6 +1,7 @@
 import { CinchError } from '../model/errors.ts'
 import { type Backend, openBackend } from './backend.ts'
 import type { Command, Context } from './command.ts'
+import { attestCommand, trendCommand } from './commands/attest.ts'
 import { backtestCommand } from './commands/backtest.ts'
 import { chainsCommand } from './commands/chains.ts'
 import { checkCommand } from './commands/check.ts'
@@ -40,6 +41,8 @@ export const COMMANDS: Command[] = [
   sourcesCommand,
   graphCommand,
   chainsCommand,
+  attestCommand,
+  trendCommand,
   checkCommand,
   findingCommand,
   ...findingActs,

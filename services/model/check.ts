@@ -1,3 +1,5 @@
+import type { Attestation } from './attestation.ts'
+
 /**
  * Whether a requirement holds, as telemetry shows it. `not_enough_data`: it could be shown, and too little came; `not_observable`: no
  * telemetry shows it; `attested`: somebody answers for what no telemetry shows. None of these is green.
@@ -96,6 +98,16 @@ export interface Requirement {
 export interface RequirementResult extends Requirement {
   verdict: Verdict
   why: string
+  /** Who answers for what is not shown; also where it counts no more. */
+  attestation?: Attestation & { expired: boolean }
+}
+
+/** A verdict as the last look of a day had it. */
+export interface VerdictDay {
+  requirement: string
+  /** Such as `2026-11-22`, UTC. */
+  day: string
+  verdict: Verdict
 }
 
 export interface Assessment {

@@ -1,7 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Assessment } from '../../services/model/check.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findChains } from '../../services/analyzer/chains/find.ts'
+import { operator } from '../../services/collector/origin.ts'
+import type { Attestation } from '../../services/model/attestation.ts'
+import type { Assessment, VerdictDay } from '../../services/model/check.ts'
 import type { Finding, FindingListing, FindingWord } from '../../services/model/finding.ts'
+import { sayAttestation } from '../../services/store/queries/attestations.ts'
+import { recordsNotChained } from '../../services/store/queries/chains.ts'
 import { insertRequests, type Row } from '../analyzer/checks/rows.ts'
+import { type ShortSpan, spanLine } from '../support/telemetry.ts'
 import { openApi, type TestApi } from './support.ts'
 
 let api: TestApi
@@ -136,4 +142,94 @@ test('policies that are deployed and were not approved are findings until they a
     expect.stringMatching(/one.* resolved$/),
     expect.stringMatching(/two.* open$/),
   ])
+})
+
+test('verdicts are kept by the day', async () => {
+  const ask = async (query: string) =>
+    (await api.ask(`/api/v1/checks/trend?${query}`)).json<{ days: VerdictDay[] }>().days
+  const days = await ask('requirement=id-seg-rec-1&since=2026-02-01')
+  expect(days.map(({ day: at, verdict }) => `${at} ${verdict}`)).toEqual([
+    ...['2026-03-01 not_met', '2026-03-03 met', '2026-03-05 not_met'],
+    // The line of a time to come: nothing is known of today.
+    `${new Date().toISOString().slice(0, 10)} not_enough_data`,
+  ])
+  expect((await ask('since=2026-02-01')).length).toBeGreaterThan(100)
+})
+
+test('a part of the platform: what is outside of it shows nothing', async () => {
+  const verdict = async (query: string) => {
+    const answer = await api.ask(`/api/v1/checks?requirement=ID-SEG-REC-1&until=${day(5)}&${query}`)
+    const { checks } = answer.json<Assessment>()
+    return checks.map(({ verdict: found, evidence: { counts } }) => [found, counts.met + counts.unmet])
+  }
+  expect(await verdict('namespace=shop')).toEqual([['not_met', 472]])
+  for (const query of ['namespace=sho', 'cluster=east', 'owner=nobody', 'namespace=shop&cluster=east'])
+    expect(await verdict(query), query).toEqual([['not_enough_data', 0]])
+})
+
+describe('what somebody answers for', () => {
+  const until = new Date(Date.now() + DAY_MS).toISOString()
+  const attest = async (payload: object, path = '') =>
+    await api.ask(`/api/v1/checks/attestations${path}`, { method: 'POST', payload: { why: 'a test', ...payload } })
+  const requirement = async (id: string) =>
+    (await api.ask(`/api/v1/checks?requirement=${id}`)).json<Assessment>().requirements[0]
+
+  test('is attested, never met; of what is measured nobody’s word counts', async () => {
+    const given = await attest({ requirement: 'sm-dr3', owner: 'platform', until })
+    expect(given.json()).toMatchObject({ requirement: 'SM-DR3', owner: 'platform', who: 'admin', until })
+    expect(await requirement('SM-DR3')).toMatchObject({
+      ...{ verdict: 'attested', why: `platform answers for it until ${until}: a test` },
+      attestation: { owner: 'platform', expired: false },
+    })
+    await attest({ requirement: 'SM-DR20', owner: 'platform', until })
+    expect(await requirement('SM-DR20')).toMatchObject({ verdict: 'not_met' })
+    const answers = [
+      [{ requirement: 'ID-SEG-REC-1', owner: 'platform', until }, 'step_refused'],
+      [{ requirement: 'SM-DR99', owner: 'platform', until }, 'not_found'],
+      [{ requirement: '', owner: 'platform', until }, 'not_found'],
+      [{ requirement: 'SM-DR3', owner: ' ', until }, 'bad_option'],
+      [{ requirement: 'SM-DR3', owner: 'platform', until: day(0) }, 'bad_option'],
+    ] as const
+    for (const [payload, code] of answers)
+      expect((await attest(payload)).json(), code).toMatchObject({ error: { code } })
+  })
+
+  test('counts no more when its end is past, or it is withdrawn', async () => {
+    const past = { ...{ requirement: 'SM-DR4', owner: 'platform', who: 'kim', why: 'once' }, at: day(0), until: day(1) }
+    await sayAttestation(api.store.jobs, past, false, 1)
+    expect(await requirement('SM-DR4')).toMatchObject({ verdict: 'not_observable', attestation: { expired: true } })
+    expect((await attest({ requirement: 'sm-dr3' }, '/withdraw')).statusCode).toBe(204)
+    expect(await requirement('SM-DR3')).toMatchObject({ verdict: 'not_observable' })
+    expect(await requirement('SM-DR3')).not.toHaveProperty('attestation')
+    const left = (await api.ask('/api/v1/checks/attestations')).json<{ attestations: Attestation[] }>().attestations
+    expect(left.map((one) => one.requirement)).toEqual(['SM-DR20', 'SM-DR4'])
+    expect((await attest({ requirement: 'SM-DR3' }, '/withdraw')).json()).toMatchObject({
+      error: { code: 'not_found' },
+    })
+  })
+})
+
+test('a check waits no longer than it may for chains that nobody looked for, and takes up the newest first', async () => {
+  const minutes = 12
+  const spans = Array.from({ length: minutes }, (_, at): ShortSpan[] => {
+    const of = { namespace: 'late', trace: 900 + at, at: Date.parse(day(4)) + at * 60_000 }
+    return [{ ...of, id: 1, service: 'web', kind: 'server', route: '/buy' }]
+  })
+  await api.cinch.ingestRequest('otlp-traces', operator(), Buffer.from(spanLine(spans.flat())))
+  const window = { since: day(4), until: day(5) }
+  const left = async () => await recordsNotChained(api.store.reads, window, Date.now())
+  expect(await left()).toBe(minutes)
+  const bounded = { budgetMs: 0, roundRecordsMax: 5 }
+  await findChains(api.store, Date.now(), undefined, bounded)
+  const [newest] = await api.rows<{ first: string }>(
+    "SELECT toString(min(minute)) AS first FROM chain_minute FINAL WHERE root_callee = 'late/web' AND chains > 0",
+  )
+  expect(newest?.first).toBe('2026-03-05 10:07:00')
+  expect(await left()).toBe(minutes - 5)
+  await findChains(api.store, Date.now() + 1, undefined, { ...bounded, budgetMs: 60_000 })
+  expect(await left()).toBe(0)
+  const [all] = await api.rows<{ chains: number }>(
+    "SELECT sum(chains) AS chains FROM chain_minute FINAL WHERE root_callee = 'late/web'",
+  )
+  expect(all?.chains).toBe(minutes)
 })

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Assessment } from '../../services/model/check.ts'
+import { createOscalValidator } from '../oscal/schema.ts'
 import { expectError, runHere, scratch } from '../support/cli.ts'
 import { accessLine } from '../support/telemetry.ts'
 
@@ -65,8 +66,28 @@ describe('cinch check', () => {
     expect(ran.code).toBe(1)
   })
 
+  test('as OSCAL: valid by NIST’s schema', async () => {
+    const ran = await runHere(['check', '--format', 'oscal'], { store })
+    expect(createOscalValidator()(ran.json())).toEqual([])
+    expect(ran.stdout).toContain('urn:cinch:oscal')
+  })
+
+  test('somebody answers for what no telemetry shows, and the trend has no day without a service', async () => {
+    const why = ['--why', 'reviewed']
+    const until = new Date(Date.now() + 86_400_000).toISOString()
+    const given = await runHere(['check', 'attest', 'SM-DR3', '--owner', HOSTILE, '--until', until, ...why], { store })
+    expect(given.stdout).toMatch(/^requirement .*\nSM-DR3 /)
+    expect((await runHere(['check', '-r', 'SM-DR3'], { store })).stdout).toMatch(/^SM-DR3 +attested +/m)
+    expect((await runHere(['check', 'attest'], { store })).stdout).toContain('SM-DR3')
+    expect((await runHere(['check', 'attest', 'SM-DR3', '--withdraw', ...why], { store })).code).toBe(0)
+    expect((await runHere(['check', 'attest'], { store })).stdout).toContain('nobody answers')
+    expect((await runHere(['check', 'trend'], { store })).stdout).toContain('no verdicts are kept yet')
+    expectError(await runHere(['check', 'attest', 'SM-DR3', ...why], { store }), 'bad_option', 2)
+    expectError(await runHere(['check', 'attest', 'SM-DR3'], { store }), 'usage', 2)
+  })
+
   test('what it does not know is an error of use', async () => {
-    expectError(await runHere(['check', '--format', 'oscal'], { store }), 'bad_option', 2)
+    expectError(await runHere(['check', '--format', 'odd'], { store }), 'bad_option', 2)
     expectError(await runHere(['check', '-r', 'NONE-1'], { store }), 'not_found', 2)
   })
 })

@@ -36,6 +36,10 @@ export interface FindOptions {
   /** Paths of calls are counted as these, so that chains which differ in values only have one shape. */
   templates?: StoredTemplates
   shapesMax?: number
+  /** For whoever waits: ends soon after so long, the newest minutes first. What is left is found by whoever looks next. */
+  budgetMs?: number
+  /** Spans and lines that one round takes up. */
+  roundRecordsMax?: number
 }
 
 /**
@@ -48,15 +52,22 @@ export async function findChains(
   store: Store,
   nowMs: number,
   { settledMs, pauseMs }: Pace = HURRIED,
-  { templates = createStoredTemplates(store), shapesMax = SHAPES_KEPT_MAX }: FindOptions = {},
+  {
+    templates = createStoredTemplates(store),
+    shapesMax = SHAPES_KEPT_MAX,
+    budgetMs = Number.POSITIVE_INFINITY,
+    roundRecordsMax = Number.isFinite(budgetMs) ? RECORDS_MAX : ROUND_RECORDS_MAX,
+  }: FindOptions = {},
 ): Promise<number> {
+  const end = performance.now() + budgetMs
+  const order = Number.isFinite(budgetMs) ? 'newest' : 'oldest'
   let counted = 0
   // Rows of one minute are told apart by their version: two for each range, for what is no longer there and for what is.
   let version = nowMs * 1000
   for (;;) {
     const until = settledMs > 0 ? nowMs - settledMs - MINUTE_MS : Number.MAX_SAFE_INTEGER
-    const changed = await dirtyTraceMinutes(store.jobs, Math.min(until, 4_000_000_000_000), MINUTES_MAX)
-    const dirty = roundOf(changed)
+    const changed = await dirtyTraceMinutes(store.jobs, Math.min(until, 4_000_000_000_000), MINUTES_MAX, order)
+    const dirty = roundOf(changed, roundRecordsMax)
     const own = dirty.map(({ minute }) => minute)
     const minutes = new Set([...own, ...(await minutesOfTraces(store.jobs, own))])
     for (const batch of batches(minutes, await recordsByMinute(store.jobs, minutes), RECORDS_MAX)) {
@@ -66,16 +77,17 @@ export async function findChains(
     }
     await markChained(store.jobs, dirty)
     counted += minutes.size
-    if (dirty.length === changed.length && changed.length < MINUTES_MAX) return counted
+    const isDone = dirty.length === changed.length && changed.length < MINUTES_MAX
+    if (isDone || performance.now() > end) return counted
   }
 }
 
-/** The oldest of the changed minutes that one round can take up, one at least. */
-function roundOf(changed: DirtyTraceMinute[]): DirtyTraceMinute[] {
+/** The first of the changed minutes that one round can take up, one at least. */
+function roundOf(changed: DirtyTraceMinute[], recordsMax: number): DirtyTraceMinute[] {
   let held = 0
   const beyond = changed.findIndex(({ records }) => {
     held += records
-    return held > ROUND_RECORDS_MAX
+    return held > recordsMax
   })
   return beyond === -1 ? changed : changed.slice(0, Math.max(1, beyond))
 }

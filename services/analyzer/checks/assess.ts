@@ -1,3 +1,4 @@
+import type { Attestation } from '../../model/attestation.ts'
 import type { Assessment, CheckResult, Requirement, SubjectTally, Tally, Tuning } from '../../model/check.ts'
 import { CinchError } from '../../model/errors.ts'
 import type { Window } from '../../store/queries/rollups.ts'
@@ -45,10 +46,29 @@ export async function count(window: Window, readers: Readers, asked = ''): Promi
   return { window, requirements, countings }
 }
 
-/** Verdicts on what was counted. @param tunings what people said of findings that were none */
-export function assess({ window, requirements, countings }: Counted, tunings: readonly Tuning[] = []): Assessment {
+/** What people said that verdicts heed, and when they are given: ISO 8601. */
+export interface Said {
+  /** Of findings that were none. */
+  tunings: readonly Tuning[]
+  attestations: readonly Attestation[]
+  at: string
+}
+
+/** Verdicts on what was counted. */
+export function assess({ window, requirements, countings }: Counted, { tunings, attestations, at }: Said): Assessment {
   const checks = countings.map(({ check, tally }) => resultOfCheck(check, tally, window, tunings))
-  return { window, requirements: requirements.map((requirement) => resultOf(requirement, checks)), checks }
+  const given = new Map(attestations.map((attestation) => [attestation.requirement, attestation]))
+  return {
+    window,
+    requirements: requirements.map((requirement) => {
+      const attestation = given.get(requirement.id)
+      if (!attestation) return resultOf(requirement, checks)
+      const expired = attestation.until <= at
+      const result = resultOf(requirement, checks, expired ? undefined : attestation)
+      return { ...result, attestation: { ...attestation, expired } }
+    }),
+    checks,
+  }
 }
 
 export function requirementsOf(asked: string): readonly Requirement[] {

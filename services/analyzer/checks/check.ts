@@ -18,7 +18,14 @@ export interface Facts {
   /** Hops on which only health or metrics were asked for, by probes and scrapers; by `hopName`. */
   noise: ReadonlySet<string>
   inventory: Inventory
-  chains: { chains: number; complete: number; roots: readonly RootReport[]; context_lost: readonly ContextLost[] }
+  chains: {
+    chains: number
+    complete: number
+    roots: readonly RootReport[]
+    context_lost: readonly ContextLost[]
+    /** Spans and lines in which chains were not looked for yet. */
+    not_looked_at: number
+  }
   /** Hops whose caller's request had a user: those that kept it, and those that lost it. */
   users_along: readonly { caller: string; callee: string; met: number; unmet: number }[]
   /** Logs beside request counters, by callee. */
@@ -83,6 +90,12 @@ export function tallyOf(counted: Iterable<Counted>): Tally {
   }
   return { ...sums, subjects: [...subjects.values()] }
 }
+
+/** What may show either way once it is looked at. */
+export const notLookedAt = (times: number): Counted => ({
+  ...{ subject: '(spans and lines that were not looked at yet)', place: '', times },
+  shows: 'untold',
+})
 
 const emptyTally = (subject: string, place: string): SubjectTally => ({
   ...{ subject, place, note: '', met: 0, unmet: 0, untold: 0, aside: 0 },

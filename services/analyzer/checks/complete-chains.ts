@@ -1,4 +1,4 @@
-import { type Counted, defineCheck, tallyOf } from './check.ts'
+import { type Counted, defineCheck, notLookedAt, tallyOf } from './check.ts'
 
 export const completeChains = defineCheck({
   id: 'complete-chains',
@@ -11,7 +11,7 @@ export const completeChains = defineCheck({
   blind: 'calls that left neither a span nor a line with a trace id; requests that are not traced at all',
   fix: 'cinch chains names each place where they break, and why',
   reads: ['chains'],
-  tally: ({ chains: { chains, complete, roots } }) => {
+  tally: ({ chains: { chains, complete, roots, not_looked_at } }) => {
     const told = roots.flatMap(({ callee: place, method, path, chains: all, complete: whole, breaks }): Counted[] => [
       { subject: [place, method, path].join(' ').trim(), place, times: whole, shows: 'met' },
       ...breaks.flatMap(({ kind, caller, callee, chains: times }): Counted[] => {
@@ -23,6 +23,7 @@ export const completeChains = defineCheck({
       }),
     ])
     // A chain may break in several places, and is one.
-    return { met: complete, unmet: chains - complete, untold: 0, subjects: tallyOf(told).subjects }
+    const { subjects, untold } = tallyOf([...told, notLookedAt(not_looked_at)])
+    return { met: complete, unmet: chains - complete, untold, subjects }
   },
 })

@@ -1,4 +1,4 @@
-import { type Counted, defineCheck, tallyOf } from './check.ts'
+import { type Counted, defineCheck, notLookedAt, tallyOf } from './check.ts'
 
 export const forwardedContext = defineCheck({
   id: 'forwarded-context',
@@ -10,10 +10,11 @@ export const forwardedContext = defineCheck({
   blind: 'a service that passes it on for some of its operations only; services that are in no chain',
   fix: 'instrument the service, or copy the headers traceparent and tracestate from its request to its calls',
   reads: ['chains'],
-  tally: ({ chains: { roots, context_lost } }) => {
+  tally: ({ chains: { roots, context_lost, not_looked_at } }) => {
     const lost = new Set(context_lost.map(({ service }) => service))
     const seen = new Set(roots.flatMap(({ shapes }) => shapes.flatMap(({ tree }) => (tree ? leadingOn(tree) : []))))
     return tallyOf([
+      notLookedAt(not_looked_at),
       ...[...lost].map((subject): Counted => ({ subject, times: 1, shows: 'unmet' })),
       ...[...seen].filter((name) => !lost.has(name)).map((subject): Counted => ({ subject, times: 1, shows: 'met' })),
     ])

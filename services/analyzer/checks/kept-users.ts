@@ -1,4 +1,4 @@
-import { type Counted, defineCheck, tallyOf } from './check.ts'
+import { type Counted, defineCheck, notLookedAt, tallyOf } from './check.ts'
 
 export const keptUsers = defineCheck({
   id: 'kept-users',
@@ -8,15 +8,16 @@ export const keptUsers = defineCheck({
   severity: 'low',
   blind: 'hops that are in no chain; whether the token at a hop was the user’s own or one that was exchanged for it',
   fix: 'pass the token on, or exchange it for a local one, and verify it at each hop (RequestAuthentication)',
-  reads: ['users_along'],
-  tally: ({ users_along }) =>
-    tallyOf(
-      users_along.flatMap(({ caller, callee, met, unmet }): Counted[] => {
+  reads: ['users_along', 'chains'],
+  tally: ({ users_along, chains }) =>
+    tallyOf([
+      notLookedAt(chains.not_looked_at),
+      ...users_along.flatMap(({ caller, callee, met, unmet }): Counted[] => {
         const hop = { subject: `${caller} -> ${callee}`, place: callee }
         return [
           { ...hop, times: met, shows: 'met' },
           { ...hop, times: unmet, shows: 'unmet' },
         ]
       }),
-    ),
+    ]),
 })

@@ -1,3 +1,4 @@
+import type { Attestation } from '../../model/attestation.ts'
 import type { AppliedTuning, CheckResult, Counts, Requirement, RequirementResult } from '../../model/check.ts'
 import type { Check } from './check.ts'
 
@@ -38,18 +39,35 @@ function plainWhy({ met, unmet, untold }: Counts, check: Check): string {
   }
 }
 
-/** A requirement is as good as the worst of its checks, and never met where a part of it is not looked at. */
-export function resultOf(requirement: Requirement, results: readonly CheckResult[]): RequirementResult {
+/**
+ * A requirement is as good as the worst of its checks, and never met where a part of it is not looked at. Somebody may answer for that
+ * part, or for what no telemetry shows; for nothing that is measured.
+ * @param attestation who does; undefined where nobody does, or does no more
+ */
+export function resultOf(
+  requirement: Requirement,
+  results: readonly CheckResult[],
+  attestation?: Pick<Attestation, 'owner' | 'until' | 'why'>,
+): RequirementResult {
   const { checks, lacks, not_observable } = requirement
-  if (not_observable !== undefined) return { ...requirement, verdict: 'not_observable', why: not_observable }
+  const answered = attestation && `${attestation.owner} answers for it until ${attestation.until}: ${attestation.why}`
+  if (not_observable !== undefined)
+    return answered
+      ? { ...requirement, verdict: 'attested', why: answered }
+      : { ...requirement, verdict: 'not_observable', why: not_observable }
   const own = results.filter(({ id }) => checks.includes(id))
   const worst = (verdict: CheckResult['verdict']) => own.filter((result) => result.verdict === verdict)
   const because = (of: CheckResult[]) => of.map(({ why }) => why).join('; ')
   const failed = worst('not_met')
   if (failed.length > 0) return { ...requirement, verdict: 'not_met', why: because(failed) }
   const unknown = worst('not_enough_data').map(({ why }) => why)
-  const missing = [...unknown, ...(lacks === undefined ? [] : [`not looked at: ${lacks}`])]
-  if (missing.length > 0 || own.length === 0)
+  const unseen = lacks !== undefined && !answered ? [`not looked at: ${lacks}`] : []
+  const missing = [...unknown, ...unseen]
+  if (missing.length > 0 || (own.length === 0 && !answered))
     return { ...requirement, verdict: 'not_enough_data', why: missing.join('; ') || 'no check looks at it' }
+  if (lacks !== undefined && answered) {
+    const measured = own.length === 0 ? '' : `${because(own)}; `
+    return { ...requirement, verdict: 'attested', why: `${measured}not looked at: ${lacks}; ${answered}` }
+  }
   return { ...requirement, verdict: 'met', why: because(own) }
 }

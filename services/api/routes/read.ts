@@ -4,13 +4,11 @@ import type { View } from '../../analyzer/graph/screen.ts'
 import type { GroupBy } from '../../model/graph.ts'
 import { shapeText } from '../../model/shape.ts'
 import type { AskedChains } from '../chains.ts'
-import type { AskedChecks } from '../checks.ts'
 import type { Cinch } from '../cinch.ts'
 import type { AskedDirectory, AskedLinks } from '../directory.ts'
 import {
   ChainParams,
   ChainsQuery,
-  ChecksQuery,
   CompareQuery,
   DirectoryLinksQuery,
   DirectoryQuery,
@@ -85,7 +83,6 @@ export function readRoutes(app: FastifyInstance, cinch: Cinch): void {
 
   wordRoutes(app, cinch)
   chainRoutes(app, cinch)
-  checkRoutes(app, cinch)
 }
 
 /** Where what one tells is held against what another does. */
@@ -130,20 +127,6 @@ function wordRoutes(app: FastifyInstance, cinch: Cinch): void {
       },
     },
     async ({ query }) => await cinch.directoryLinks(query),
-  )
-}
-
-function checkRoutes(app: FastifyInstance, cinch: Cinch): void {
-  app.get<{ Querystring: AskedChecks }>(
-    '/api/v1/checks',
-    {
-      schema: {
-        summary:
-          'Requirements of NIST SP 800-207, 800-207A and the 800-204 series: the verdict on each, and what shows it',
-        querystring: ChecksQuery,
-      },
-    },
-    async ({ query }) => await cinch.checks(query),
   )
 }
 

@@ -23,7 +23,16 @@ export const chainsCommand: Command = {
   },
 }
 
-function text({ window, chains, complete, roots, context_lost, left_out, weight }: ChainsAnswer): string {
+function text({
+  window,
+  chains,
+  complete,
+  roots,
+  context_lost,
+  left_out,
+  weight,
+  not_looked_at,
+}: ChainsAnswer): string {
   if (chains === 0) return 'no chains: they are found in spans, and in access logs that carry a traceparent'
   const folded = roots.reduce((sum, root) => sum + root.folded, 0)
   return [
@@ -54,6 +63,7 @@ function text({ window, chains, complete, roots, context_lost, left_out, weight 
           `${folded.toLocaleString('en')} complete chains are counted without their shape: more shapes were told than are kept`,
         ]
       : []),
+    ...(not_looked_at > 0 ? [`${not_looked_at.toLocaleString('en')} spans and lines were not looked at yet`] : []),
     ...(left_out > 0
       ? [`${left_out.toLocaleString('en')} chains are not listed: narrow the window, or give --root`]
       : []),

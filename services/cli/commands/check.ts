@@ -1,18 +1,35 @@
 import type { AppliedTuning, Assessment, CheckResult, RequirementResult, Verdict } from '../../model/check.ts'
 import { CinchError } from '../../model/errors.ts'
 import { type Command, table, toJson } from '../command.ts'
-import { WINDOW } from '../options.ts'
+import { inMarkdown } from '../markdown.ts'
+import { type Options, WINDOW } from '../options.ts'
+import { oscalOf } from '../oscal.ts'
 import { printable } from '../printable.ts'
 
-const FORMATS = ['text', 'json', 'markdown']
+const FORMATS = ['text', 'json', 'markdown', 'oscal']
+
+const SCOPE: Options = {
+  cluster: { type: 'string', value: 'NAME', help: 'only what reporters of this cluster tell' },
+  namespace: {
+    type: 'string',
+    value: 'NAME',
+    help: 'only requests to this namespace, and what leaves the platform from it',
+  },
+  owner: { type: 'string', value: 'NAME', help: 'only workloads of this owner, as the inventory declares it' },
+}
 
 export const checkCommand: Command = {
   name: 'check',
-  usage: '[--requirement ID] [--format json|markdown] [--since T] [--until T]',
+  usage: '[--requirement ID] [--format json|markdown|oscal] [--namespace NAME] [--since T] [--until T]',
   summary: 'requirements of NIST SP 800-207, 800-207A and 800-204: the verdict on each; exit 1 when one is not met',
   options: {
     requirement: { type: 'string', short: 'r', value: 'ID', help: 'this one only, with all that shows it' },
-    format: { type: 'string', value: 'FORMAT', help: 'text, json or markdown (default: text)' },
+    format: {
+      type: 'string',
+      value: 'FORMAT',
+      help: `${FORMATS.join(', ')} (default: text); oscal: NIST’s assessment results`,
+    },
+    ...SCOPE,
     ...WINDOW,
   },
   run: async ({ args, backend, print }) => {
@@ -24,8 +41,10 @@ export const checkCommand: Command = {
       since: args.text('since'),
       until: args.text('until'),
       requirement,
+      ...{ cluster: args.text('cluster'), namespace: args.text('namespace'), owner: args.text('owner') },
     })
     if (format === 'json') print(toJson(answer))
+    else if (format === 'oscal') print(toJson(oscalOf(answer, new Date())))
     else print(format === 'markdown' ? markdown(answer) : text(answer, requirement !== undefined))
     return answer.requirements.some(({ verdict }) => verdict === 'not_met') ? 1 : 0
   },
@@ -55,8 +74,14 @@ function heading({ window, requirements }: Assessment): string {
 function text(answer: Assessment, isDetailed: boolean): string {
   const rows = ordered(answer.requirements).map(({ id, verdict, why }) => [id, VERDICTS[verdict], why])
   const shown = isDetailed ? answer.checks : answer.checks.filter(({ verdict }) => verdict === 'not_met')
-  return [heading(answer), table(['requirement', 'verdict', 'why'], rows), ...shown.map(details)].join('\n')
+  const over = answer.requirements.flatMap(({ id, attestation }) =>
+    attestation?.expired ? [expiry(id, attestation)] : [],
+  )
+  return [heading(answer), table(['requirement', 'verdict', 'why'], rows), ...over, ...shown.map(details)].join('\n')
 }
+
+const expiry = (id: string, { owner, until }: { owner: string; until: string }) =>
+  `${id}: that ${printable(owner)} answers for it ended ${until}, and counts no more`
 
 function details({ id, title, verdict, why, evidence, tuned, blind, fix }: CheckResult): string {
   const { samples, left_out } = evidence
@@ -78,15 +103,15 @@ const leftOut = ({ subject, left_out, tolerated, who, why, finding }: AppliedTun
 function markdown(answer: Assessment): string {
   const row = (cells: string[]) => `| ${cells.join(' | ')} |`
   const requirements = ordered(answer.requirements).map(({ id, document, asks, verdict, why, sp800_53, cisa }) =>
-    row([id, document, asks, VERDICTS[verdict], why, sp800_53.join(', '), cisa].map(inCell)),
+    row([id, document, asks, VERDICTS[verdict], why, sp800_53.join(', '), cisa].map(inMarkdown)),
   )
   const checks = answer.checks.map(
     ({ id, title, verdict, evidence: { counts, samples, queries, left_out }, tuned, blind }) => {
       const more = left_out > 0 ? [`and ${left_out} more`] : []
-      const excused = tuned.map((one) => inCell(`left out: ${leftOut(one)}`))
-      const listed = [...samples.map(inCell), ...more, ...excused].join('<br>')
+      const excused = tuned.map((one) => inMarkdown(`left out: ${leftOut(one)}`))
+      const listed = [...samples.map(inMarkdown), ...more, ...excused].join('<br>')
       const sums = `${counts.met} met, ${counts.unmet} not met, ${counts.untold} untold; read: ${queries.join(', ')}`
-      return row([id, inCell(title), VERDICTS[verdict], sums, listed, inCell(blind)])
+      return row([id, inMarkdown(title), VERDICTS[verdict], sums, listed, inMarkdown(blind)])
     },
   )
   return [
@@ -101,10 +126,3 @@ function markdown(answer: Assessment): string {
     ...checks,
   ].join('\n')
 }
-
-/** Text that may come from telemetry, as it can stand in a cell: it opens no link, tag, cell or emphasis. */
-const inCell = (value: string) =>
-  printable(value)
-    .replace(/&/g, '&amp;')
-    .replace(/</g, '&lt;')
-    .replace(/[\\`*_[\]|!#~]/g, '\\$&')

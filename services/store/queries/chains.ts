@@ -1,5 +1,6 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { query, run } from '../store.ts'
+import type { Window } from './rollups.ts'
 import type { MinuteRange } from './spans.ts'
 
 /** Kinds of what a trace is made of: spans, and access-log lines by their reporter. */
@@ -65,21 +66,34 @@ export interface DirtyTraceMinute {
   records: number
 }
 
-/** Minutes before `until` whose spans and lines of traces are others than when chains were last looked for, oldest first. */
+const DIRTY = `
+  FROM (SELECT minute, sum(m.records) AS records FROM trace_minute AS m GROUP BY minute) AS now
+  LEFT JOIN (SELECT minute, records AS chained FROM trace_minute_chained FINAL) AS before USING minute
+  WHERE records != chained AND now.minute < fromUnixTimestamp({until:UInt32})`
+
+/** Minutes before `until` whose spans and lines of traces are others than when chains were last looked for, oldest first, or newest. */
 export async function dirtyTraceMinutes(
   client: ClickHouseClient,
   until: number,
   limit: number,
+  order: 'oldest' | 'newest' = 'oldest',
 ): Promise<DirtyTraceMinute[]> {
   return await query<DirtyTraceMinute>(
     client,
-    `SELECT toUnixTimestamp(now.minute) * 1000 AS minute, records
-     FROM (SELECT minute, sum(m.records) AS records FROM trace_minute AS m GROUP BY minute) AS now
-     LEFT JOIN (SELECT minute, records AS chained FROM trace_minute_chained FINAL) AS before USING minute
-     WHERE records != chained AND now.minute < fromUnixTimestamp({until:UInt32}) ORDER BY now.minute LIMIT {limit:UInt32}`,
+    `SELECT toUnixTimestamp(now.minute) * 1000 AS minute, records ${DIRTY} ORDER BY now.minute ${order === 'newest' ? 'DESC' : ''} LIMIT {limit:UInt32}`,
     { until: Math.floor(until / 1000), limit },
     'jobs',
   )
+}
+
+/** Spans and lines of traces in a window's minutes before `until` in which chains were not looked for yet. */
+export async function recordsNotChained(client: ClickHouseClient, window: Window, until: number): Promise<number> {
+  const [row] = await query<{ total: number }>(
+    client,
+    `SELECT sum(records) AS total ${DIRTY} AND now.minute >= parseDateTimeBestEffort({since:String}) AND now.minute < parseDateTimeBestEffort({end:String})`,
+    { until: Math.floor(until / 1000), since: window.since, end: window.until },
+  )
+  return row?.total ?? 0
 }
 
 /** Records that chains were looked for in these minutes, as they were then. */

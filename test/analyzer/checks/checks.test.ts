@@ -73,7 +73,7 @@ async function played({ check, rows = [], load }: Scenario, at: number) {
 test('of many places some are listed, and the others counted', () => {
   const [check] = CHECKS.filter(({ id }) => id === 'kept-users')
   const users_along = Array.from({ length: 25 }, (_, at) => ({ caller: `a${at}`, callee: 'b', met: 9, unmet: at + 1 }))
-  const facts = { users_along } as unknown as Parameters<Check['tally']>[0]
+  const facts = { users_along, chains: { not_looked_at: 0 } } as unknown as Parameters<Check['tally']>[0]
   const result = resultOfCheck(check!, check!.tally(facts), { since: '', until: '' })
   expect(result.evidence.samples).toEqual(Array.from({ length: 10 }, (_, at) => `a${24 - at} -> b`))
   expect(result.evidence.left_out).toBe(15)

@@ -56,7 +56,7 @@ describe('requirements and checks as data', () => {
   })
 
   test('a check is a file and a line in the list, says what it does not see, and serves a requirement', () => {
-    const own = ['assess', 'check', 'index', 'requirements', 'tune', 'verdict']
+    const own = ['assess', 'check', 'index', 'requirements', 'scope', 'tune', 'verdict']
     const files = readdirSync(new URL('../../../services/analyzer/checks', import.meta.url))
       .filter((name) => name.endsWith('.ts'))
       .map((name) => name.slice(0, -3))
