@@ -174,17 +174,12 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
   if (migrated.length > 0) await learnOperations()
   const senders = createSenders(store)
   const lifecycle = createLifecycle(store)
-  const answers = questions(
-    store,
-    lifecycle,
-    async (budgetMs) => {
-      if (pace) return
-      if (budgetMs === undefined) await countChains()
-      else await job('find_chains', () => findChains(store, Date.now(), pace, { templates, budgetMs }))
-    },
-    templates,
-    options.lookPace,
-  )
+  const chainsCounted = async (budgetMs?: number) => {
+    if (pace) return
+    if (budgetMs === undefined) await countChains()
+    else await job('find_chains', () => findChains(store, Date.now(), pace, { templates, budgetMs }))
+  }
+  const answers = questions(store, lifecycle, chainsCounted, templates, options.lookPace)
   return {
     migrated,
     recovered,

@@ -42,20 +42,7 @@ export function remoteBackend(url: string, token: string): Backend {
     stepUp: async (asked) => await post('/api/v1/policies/step-up', asked),
     backtest: async (asked) => await call('POST', '/api/v1/policies/backtest', {}, JSON.stringify(asked)),
     rejects: async (source, limit) => await get('/api/v1/rejects', { source, limit }),
-    checks: async (asked) => await get('/api/v1/checks', asked),
-    trend: async (asked) => (await get<{ days: VerdictDay[] }>('/api/v1/checks/trend', asked)).days,
-    attestations: {
-      list: async () => (await get<{ attestations: Attestation[] }>('/api/v1/checks/attestations')).attestations,
-      attest: async (requirement, asked, { why }) =>
-        await post('/api/v1/checks/attestations', { requirement, ...asked, why }),
-      withdraw: async (requirement, { why }) =>
-        await post('/api/v1/checks/attestations/withdraw', { requirement, why }),
-    },
-    findings: {
-      list: async (asked) => await get('/api/v1/findings', asked),
-      show: async (id) => await get(`/api/v1/findings/${encodeURIComponent(id)}`),
-      act: async (id, act, { why }) => await post(`/api/v1/findings/${encodeURIComponent(id)}`, { ...act, why }),
-    },
+    ...remoteRequirements(get, post),
     directory: async (asked) => await get('/api/v1/directory', asked),
     directoryLinks: async (asked) => await get('/api/v1/directory/links', asked),
     disagreements: async (window) => await get('/api/v1/disagreements', window),
@@ -77,6 +64,27 @@ export function remoteBackend(url: string, token: string): Backend {
       (await call<{ token: string }>('POST', '/api/v1/senders', {}, JSON.stringify(registration))).token,
     revoke: async (id) => await call('DELETE', `/api/v1/senders/${encodeURIComponent(id)}`),
     close: async () => {},
+  }
+}
+
+type OfRequirements = 'checks' | 'trend' | 'attestations' | 'findings'
+
+function remoteRequirements(get: Get, post: Post): Pick<Backend, OfRequirements> {
+  return {
+    checks: async (asked) => await get('/api/v1/checks', asked),
+    trend: async (asked) => (await get<{ days: VerdictDay[] }>('/api/v1/checks/trend', asked)).days,
+    attestations: {
+      list: async () => (await get<{ attestations: Attestation[] }>('/api/v1/checks/attestations')).attestations,
+      attest: async (requirement, asked, { why }) =>
+        await post('/api/v1/checks/attestations', { requirement, ...asked, why }),
+      withdraw: async (requirement, { why }) =>
+        await post('/api/v1/checks/attestations/withdraw', { requirement, why }),
+    },
+    findings: {
+      list: async (asked) => await get('/api/v1/findings', asked),
+      show: async (id) => await get(`/api/v1/findings/${encodeURIComponent(id)}`),
+      act: async (id, act, { why }) => await post(`/api/v1/findings/${encodeURIComponent(id)}`, { ...act, why }),
+    },
   }
 }
 

@@ -21,8 +21,8 @@ export async function saveVerdicts(
 export async function verdictDays(client: ClickHouseClient, since: string, requirement: string): Promise<VerdictDay[]> {
   return await query<VerdictDay>(
     client,
-    `SELECT requirement, toString(day) AS day, verdict FROM verdict_day FINAL
-     WHERE day >= toDate({since:String}) AND ({requirement:String} = '' OR requirement = {requirement:String}) ORDER BY requirement, day`,
+    `SELECT requirement, toString(v.day) AS day, verdict FROM verdict_day AS v FINAL
+     WHERE v.day >= toDate({since:String}) AND ({requirement:String} = '' OR requirement = {requirement:String}) ORDER BY requirement, v.day`,
     { since, requirement },
   )
 }
