@@ -1,4 +1,5 @@
 import { type Declared, NOTHING_DECLARED } from '../services/model/declaration.ts'
+import type { EgressNamespace, EgressUse, OutboundTeller } from '../services/model/egress.ts'
 import { atLeast } from '../services/model/evidence.ts'
 import { joinMarks } from '../services/model/marks.ts'
 import type { ObservedOperation, Party, Protocol } from '../services/model/operation.ts'
@@ -9,49 +10,25 @@ import { serviceAsked } from './replay/declared.ts'
 import { isExternal } from './replay/external.ts'
 import type { ReplicasOf } from './replicas.ts'
 
-/** One port of a host outside of the mesh, as one namespace used it. */
-export interface EgressUse {
-  host: string
-  port: number
-  protocol: Protocol
-  /** The workloads that called it. */
-  callers: string[]
-  requests: number
-  firstSeen: string
-  lastSeen: string
-  /** A lower bound: of the caller that was seen on most. */
-  days: number
-}
-
-/** Where a namespace's workloads call to: what leaves the mesh by host and port, and the other namespaces. */
-export interface EgressNamespace {
-  cluster: string
-  namespace: string
-  /** The namespaces of its callees, its own left out; null where one of them is not known. */
-  reaches: string[] | null
-  uses: EgressUse[]
-  /** Uses that cannot be written, with the reason. */
-  refused: { use: EgressUse; reason: string }[]
-  /** True where its uses are those of gateways: others' calls pass through it. */
-  gateway: boolean
-}
-
 const PORT_MAX = 65_535
 /** A DNS name of two labels or more. Who calls chooses it: a star would become a wildcard, an address is no name. */
 const HOST = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 /** The cluster's own names: who calls may have asked for one of them out there, to have it lead elsewhere from then on. */
 const INSIDE = /(?:^|\.)(?:svc|local|localhost|localdomain)$|\.svc\./
 
+/** Days on which a namespace's own proxies told of calls, before "it never calls out" is said of it. */
+const QUIET_DAYS_MIN = 7
+
 /**
- * What namespaces were seen to call outside of the mesh, for those that did. The namespace is the caller's own proxy's word,
- * so the evidence `address` is enough; a claim is not.
+ * What namespaces were seen to call outside of the mesh, for those that did, and those of which it is known that they did not. The
+ * namespace is the caller's own proxy's word, so the evidence `address` is enough; a claim is not.
  *
  * @param replicas how many of a caller's replicas a use came from; absent, that is not asked
  * @throws PolicyError `bad_option`
  */
 export function egressOf(
   operations: readonly ObservedOperation[],
-  options: GuardOptions & { declared?: Declared },
+  options: GuardOptions & { declared?: Declared; outbound?: readonly OutboundTeller[] },
   replicas: ReplicasOf = () => undefined,
 ): EgressNamespace[] {
   const { minimumReplicas = 1, declared = NOTHING_DECLARED } = options
@@ -68,7 +45,7 @@ export function egressOf(
   )
   const outward = served.filter((one) => isExternal(one.destination) && namespaceOf(one.source) !== '' && teaches(one))
   const groups = Map.groupBy(outward, ({ source }) => JSON.stringify([source.cluster, namespaceOf(source)]))
-  return [...groups].sort(byKey).map(([key, group]): EgressNamespace => {
+  const found = [...groups].sort(byKey).map(([key, group]): EgressNamespace => {
     const [cluster, namespace] = JSON.parse(key) as [string, string]
     const judged = usesOf(group).map(({ use, seen }) => ({
       use,
@@ -81,6 +58,23 @@ export function egressOf(
       gateway: group.every(({ source }) => gateways.has(workloadKey(source))),
     }
   })
+  return [...found, ...quietOf(operations, options.outbound ?? [], (name) => reachesOf(inside.get(name) ?? [], name))]
+}
+
+/** Namespaces that never call out: one attempt, served or not, learned or not, and it is none of them. */
+function quietOf(
+  operations: readonly ObservedOperation[],
+  outbound: readonly OutboundTeller[],
+  reachesFrom: (namespace: string) => string[] | null,
+): EgressNamespace[] {
+  const outside = operations.filter(({ destination }) => isExternal(destination))
+  const loud = new Set(outside.map(({ source }) => namespaceOf(source)))
+  return outbound
+    .filter(({ namespace, days }) => days >= QUIET_DAYS_MIN && !loud.has(namespace))
+    .map(({ cluster, namespace, days: quietDays }) => ({
+      ...{ cluster, namespace, reaches: reachesFrom(namespace), uses: [], refused: [] },
+      ...{ gateway: false, quietDays },
+    }))
 }
 
 // Whatever the cluster: a namespace's name means the same in all of a mesh, and callees do not tell their callers' cluster.

@@ -1,3 +1,4 @@
+import type { EgressNamespace, OutboundTeller } from '../services/model/egress.ts'
 import type { Inventory } from '../services/model/inventory.ts'
 import type { ObservedOperation } from '../services/model/operation.ts'
 import { egressOf } from './egress.ts'
@@ -9,12 +10,19 @@ import type { PolicyFile, Target } from './targets/target.ts'
 
 export interface GenerateOptions extends ProposeOptions {
   window: { since: string; until: string }
+  /** Namespaces whose own proxies told of calls: of the others it cannot be said that they never call out. */
+  outbound?: readonly OutboundTeller[]
 }
 
 export interface Generated {
   /** The policies, `report.json` and `tests.json`. */
   files: PolicyFile[]
   report: Report
+}
+
+/** With what leaves the mesh, as it was handed to the target: drafts are made of it. */
+export interface Made extends Generated {
+  egress: readonly EgressNamespace[]
 }
 
 /**
@@ -27,10 +35,11 @@ export function generate(
   inventory: Inventory,
   target: Target,
   options: GenerateOptions,
-): Generated {
+): Made {
   const proposal = propose(operations, inventory, options)
   const replicas = replicasOf(operations, inventory, indexInventory(inventory))
-  const rendered = target.render(proposal.permissions, options.window, egressOf(operations, options, replicas))
+  const egress = egressOf(operations, options, replicas)
+  const rendered = target.render(proposal.permissions, options.window, egress)
   const report = reportOf(target.id, options.window, proposal, rendered)
-  return { files: [...rendered.files, testsFile(rendered.cases), reportFile(report)], report }
+  return { files: [...rendered.files, testsFile(rendered.cases), reportFile(report)], report, egress }
 }

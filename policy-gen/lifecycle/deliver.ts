@@ -37,7 +37,7 @@ export function deliveryOf(
   return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-function clusterOf({ permissions }: DraftContent): string {
-  const cluster = permissions[0]?.callee.cluster ?? ''
+function clusterOf({ permissions, egress }: DraftContent): string {
+  const cluster = permissions[0]?.callee.cluster ?? egress?.cluster ?? ''
   return cluster === '' ? '' : kubernetesName(cluster)
 }

@@ -1,5 +1,6 @@
 import type { DraftId, DraftLife, Step } from '../../services/model/lifecycle.ts'
 import { draftIn, isApproved, type Life, lifeKey } from './machine.ts'
+import { isAround } from './units.ts'
 import { isOpen } from './windows.ts'
 
 /** What a step is judged by, beside the log. */
@@ -112,7 +113,7 @@ const isEnforced = (drafts: readonly DraftLife[] = []) =>
 function defaultTooEarly(life: Life, { target, callee }: DraftLife): string | null {
   if (callee !== around(callee)) return null
   const own = [...life.drafts.values()].filter(
-    ([first]) => first && first.target === target && first.callee !== callee && around(first.callee) === callee,
+    ([first]) => first && first.target === target && !isAround(first.callee) && around(first.callee) === callee,
   )
   const open = own.filter((drafts) => !isEnforced(drafts) && drafts.some(({ state }) => state !== 'withdrawn'))
   const names = open.map(([first]) => first?.callee ?? '').sort()
@@ -123,7 +124,7 @@ function defaultTooEarly(life: Life, { target, callee }: DraftLife): string | nu
 
 /** And goes first: without what allows, it would deny everything. */
 function defaultStillThere(life: Life, { target, callee }: DraftLife): string | null {
-  if (callee === around(callee)) return null
+  if (isAround(callee)) return null
   const isDenied = isEnforced(life.drafts.get(lifeKey({ target, callee: around(callee) })))
   return isDenied ? `${around(callee)} denies by default what it allows: withdraw that first` : null
 }

@@ -1,5 +1,5 @@
+import type { EgressNamespace } from '../../services/model/egress.ts'
 import type { Granularity, Permission } from '../../services/model/permission.ts'
-import type { EgressNamespace } from '../egress.ts'
 import type { Window } from '../grants/comments.ts'
 
 /** A file of the output, its path relative to the output directory, with `/`. */

@@ -16,6 +16,7 @@ import type { PolicyDiff } from '../model/diff.ts'
 import type { Inventory } from '../model/inventory.ts'
 import type { Preflight } from '../model/preflight.ts'
 import type { ReplayResult } from '../model/replay.ts'
+import { outboundTellers } from '../store/queries/outbound.ts'
 import type { OperationRow, Window } from '../store/queries/rollups.ts'
 import type { Store } from '../store/store.ts'
 import { type BacktestOptions, backtest } from './backtest.ts'
@@ -75,7 +76,7 @@ export interface Observations {
 export function policyQuestions(observations: Observations, lifecycle: Lifecycle, store: Store): PolicyUses {
   const { seen, evidence, windowOf } = observations
   return {
-    ...making(observations, lifecycle),
+    ...making(observations, lifecycle, store),
     advice: async (target) => await advise(store, lifecycle, seen, targetById(target).id, Date.now()),
     replay: async (files, asked) => {
       const [{ window, inventory, calls }, declared] = await Promise.all([seen(asked), lifecycle.declarations()])
@@ -112,6 +113,7 @@ export function policyQuestions(observations: Observations, lifecycle: Lifecycle
 function making(
   { evidence, learned }: Observations,
   lifecycle: Lifecycle,
+  store: Store,
 ): Pick<PolicyUses, 'generate' | 'propose' | 'privilege'> {
   const material = async ({ target, window: asked, ...options }: GenerateRequest) => {
     const [found, declared] = await Promise.all([evidence(asked), lifecycle.declarations()])
@@ -121,21 +123,22 @@ function making(
       taught: observedOperations((await learned(found)).calls.calls),
       inventory,
       target: targetById(target),
-      made: { ...options, declared, window },
+      made: { ...options, declared, window, outbound: await outboundTellers(store.reads, window) },
     }
   }
   return {
     generate: async (request) => {
       const { taught, inventory, target, made } = await material(request)
-      return generate(taught, inventory, target, made)
+      const { files, report } = generate(taught, inventory, target, made)
+      return { files, report }
     },
     propose: async (request, by, callees) => {
       const { observed, taught, inventory, target, made } = await material(request)
       const { window } = made
-      const { files, report } = generate(taught, inventory, target, made)
+      const { files, report, egress } = generate(taught, inventory, target, made)
       const context = { inventory, assumed: readAssumed(files), window, rego: regoEngineFor(files) }
       const replayed = replay(files, observed, context)
-      const units = unitsOf(report.permissions, inventory, target, window)
+      const units = unitsOf(report.permissions, inventory, target, window, egress)
       const asked = callees ? units.filter(({ callee }) => callees.includes(callee)) : units
       return await lifecycle.propose(candidatesOf(asked, observed, replayed), by)
     },

@@ -1,4 +1,5 @@
 import type { Declaration } from './declaration.ts'
+import type { EgressNamespace } from './egress.ts'
 import type { Permission } from './permission.ts'
 
 /**
@@ -41,7 +42,10 @@ export interface Predicted {
   denied_operations: number
 }
 
-/** Which draft: of a target, of a callee (`cluster/namespace/workload`, `*` for what holds for the namespace), and its content's digest. */
+/**
+ * Which draft: of a target, of a callee (`cluster/namespace/workload`, `*` for what holds for the namespace, `*egress` for what may leave
+ * it), and its content's digest.
+ */
 export interface DraftId {
   target: string
   callee: string
@@ -105,6 +109,8 @@ export interface LogVerdict {
 export interface DraftContent extends DraftId {
   window: { since: string; until: string }
   permissions: Permission[]
+  /** Of what leaves a namespace, instead of permissions. */
+  egress?: EgressNamespace
 }
 
 /** Requests of one kind at a callee that were denied, or would have been: as the proxies told. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import type { DraftAnswer } from '../../services/api/lifecycle/lifecycle.ts'
+import type { DraftAnswer, ReadBack } from '../../services/api/lifecycle/lifecycle.ts'
 import type { DraftLife, LogEntry } from '../../services/model/lifecycle.ts'
+import { run } from '../../services/store/store.ts'
 import { accessLine } from '../support/telemetry.ts'
 import { openApi, type TestApi } from './support.ts'
 
@@ -181,6 +182,63 @@ test('declared permissions are in what is generated; every step is in a log that
     faults: [{ seq: 1 }],
   })
   expect((await api.ask('/api/v1/policies/log/verify?head=x')).statusCode).toBe(400)
+})
+
+test('what may leave a namespace is a draft of its own: its callers’ owner approves it, and it has no dry run', async () => {
+  const callee = 'shop/*egress'
+  // What was changed in the store is not read back.
+  await step('withdraw')
+  const callOut = async (host: string, at: string) =>
+    await run(
+      api.store.jobs,
+      `INSERT INTO request (time, source_format, sender, reporter, source_namespace, source_workload, source_evidence, destination_service,
+         destination_kind, service_port, protocol, status, decision, stage)
+       SELECT parseDateTime64BestEffort({at:String}, 6, 'UTC'), 'istio-json', 'operator', 'source', 'shop', 'web', 'address', {host:String}, 'external',
+         443, 'tcp', 0, 'allowed', 'end'`,
+      { host, at },
+    )
+  const propose = async () =>
+    (
+      await post<{ proposed: { callee: string }[]; unchanged: number }>('/api/v1/policies/drafts', {
+        callees: [callee],
+      })
+    ).body
+  const one = async () =>
+    (await api.ask(`/api/v1/policies/drafts/one?callee=${encodeURIComponent(callee)}`)).json<DraftAnswer>()
+  expect(await propose()).toEqual({ proposed: [], unchanged: 0 })
+  await callOut('api.bank.example', '2026-11-05T10:00:00Z')
+  expect(await propose()).toMatchObject({ proposed: [{ callee }], unchanged: 0 })
+  // More of the same is evidence, and no other content.
+  await callOut('api.bank.example', '2026-11-06T10:00:00Z')
+  expect(await propose()).toEqual({ proposed: [], unchanged: 1 })
+  const { files, owners, permissions, predicted } = await one()
+  expect({ owners, permissions, paths: files.map(({ path }) => path) }).toEqual({
+    owners: ['team-web'],
+    permissions: [],
+    paths: ['1-egress/shop.yaml', '5-registry-only/shop.yaml'],
+  })
+  expect(files[0]?.content).toContain('api.bank.example')
+  expect(predicted).toMatchObject({ requests: 1, newly_denied: 0, denied_operations: 0 })
+
+  expect((await step('submit', { callee })).body.state).toBe('in_review')
+  expect((await step('approve', { callee, as: 'team-orders' })).status).toBe(409)
+  expect((await step('approve', { callee, as: 'team-web' })).body.state).toBe('approved')
+  expect((await step('promote', { callee, to: 'dry_run' })).status).toBe(409)
+  expect((await step('promote', { callee, to: 'enforced' })).body.wanted).toBe('enforced')
+  const delivered = await api.cinch.lifecycle.deliver('istio')
+  for (const { path, content } of files) expect(delivered).toContainEqual({ path, content })
+  const readBack = await post<ReadBack>('/api/v1/policies/read-back', { files: files.map((file) => asDeployed(file)) })
+  expect(readBack.status, JSON.stringify(readBack.body)).toBe(200)
+  expect(readBack.body.confirmed).toContainEqual(expect.objectContaining({ callee, stage: 'enforced' }))
+  expect(await one()).toMatchObject({ state: 'enforced', stale: false })
+
+  await callOut('new.example', '2026-11-06T11:00:00Z')
+  expect(await propose()).toMatchObject({ proposed: [{ callee }] })
+  expect(await one()).toMatchObject({
+    state: 'draft',
+    approvals: [],
+    replaces: expect.stringMatching(/^[0-9a-f]{64}$/),
+  })
 })
 
 /** One that is closed now, whenever the test runs: an hour of another day. */

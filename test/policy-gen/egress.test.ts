@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { egressOf } from '../../policy-gen/egress.ts'
 import { generate } from '../../policy-gen/generate.ts'
+import { isAround, unitsOf } from '../../policy-gen/lifecycle/units.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
 import { targetById } from '../../policy-gen/targets/index.ts'
-import { inventoryOf, operation, type ShortOperation, WINDOW } from './support.ts'
+import { inventory, inventoryOf, operation, type ShortOperation, WINDOW } from './support.ts'
 
 const outward = (host: string, more: ShortOperation = {}) =>
   operation({
@@ -101,4 +102,70 @@ test('what was seen passes, and nothing else does: another host, another port, a
     operation({ to: 'depot/stock' }),
   ]
   expect(replay(files, others, context).newly_denied).toHaveLength(others.length)
+})
+
+test('a draft of what leaves says the hosts and ports, whatever was counted; no workload is called so', () => {
+  const target = targetById('istio')
+  const draftOf = (...seen: Parameters<typeof outward>[]) => {
+    const operations = seen.map((one) => outward(...one))
+    const { egress, report } = generate(operations, inventoryOf(operations), target, { window: WINDOW })
+    return unitsOf(report.permissions, inventoryOf(operations), target, WINDOW, egress)
+  }
+  const [unit] = draftOf(['api.example', {}])
+  expect(unit).toMatchObject({ callee: 'shop/*egress', destinations: ['external:api.example'], from: 'shop' })
+  const digests = (...seen: Parameters<typeof outward>[]) => draftOf(...seen).map(({ digest }) => digest)
+  expect(digests(['api.example', { requests: 7 }])).toEqual([unit?.digest])
+  expect(digests(['api.example', {}], ['10.0.0.1', {}])).toEqual([unit?.digest])
+  for (const other of [
+    ['api.example', { servicePort: 80 }],
+    ['other.example', {}],
+    ['api.example', { from: 'shop/job' }],
+  ])
+    expect(digests(other as Parameters<typeof outward>)).not.toEqual([unit?.digest])
+  // Nothing that can be written is no draft; a workload with a star in its name is none of these.
+  expect(draftOf(['10.0.0.1', {}])).toEqual([])
+  const named = [operation({ to: 'shop/*egress' }), operation({ to: 'shop/*' })]
+  const labels = inventory({ workloads: { 'shop/*egress': { app: 'odd' }, 'shop/*': { app: 'star' } } })
+  const { report } = generate(named, labels, target, { window: WINDOW })
+  const units = unitsOf(report.permissions, labels, target, WINDOW).map(({ callee }) => callee)
+  expect(units).toEqual(['shop/%2A', 'shop/%2Aegress', 'shop/*'])
+  expect(units.filter(isAround)).toEqual(['shop/*'])
+})
+
+test('a namespace that never called out lets nothing out, where its own proxies would have told of it', () => {
+  const inside = [operation({}), operation({ from: 'shop/web', to: 'bank/ledger', path: '/book' })]
+  const teller = (namespace: string, days = 9) => ({ cluster: '', namespace, days })
+  const made = (seen: typeof inside, ...outbound: ReturnType<typeof teller>[]) => {
+    const target = targetById('istio')
+    const all = { files: [] as { path: string; content: string }[], inventory: inventoryOf(seen) }
+    const { files, report, egress } = generate(seen, all.inventory, target, { window: WINDOW, outbound })
+    const units = unitsOf(report.permissions, all.inventory, target, WINDOW, egress)
+    return {
+      ...all,
+      files,
+      report,
+      units,
+      sidecars: files.filter(({ path }) => path.startsWith('5-')).map(({ path }) => path),
+    }
+  }
+  const quiet = made(inside, teller('shop'), teller('bank', 6), teller('istio-system'))
+  expect(quiet.sidecars).toEqual(['5-registry-only/shop.yaml'])
+  expect(quiet.report.loss.filter(({ kind }) => kind === 'egress_none')).toMatchObject([
+    { callee: 'shop', done: 'noted' },
+  ])
+  expect(quiet.units.filter(({ callee }) => callee.endsWith('*egress'))).toMatchObject([
+    { callee: 'shop/*egress', destinations: [] },
+  ])
+  const context = { inventory: quiet.inventory, window: WINDOW }
+  expect(replay(quiet.files, inside, context).newly_denied).toEqual([])
+  const denied = replay(quiet.files, [outward('api.example'), outward('api.example', { from: 'bank/ledger' })], context)
+  expect(denied.newly_denied.map(({ source }) => source)).toEqual(['cluster.local/ns/shop/sa/web'])
+  // Another day's count is no other content.
+  const digest = (days: number) =>
+    made(inside, teller('shop', days)).units.find(({ callee }) => callee === 'shop/*egress')?.digest
+  expect(digest(30)).toBe(digest(9))
+  // Whatever became of an attempt, and whoever said so: it calls out.
+  const attempts = [{ requests: 0, denied: 3 }, { evidence: 'claimed' as const }]
+  for (const attempt of attempts)
+    expect(made([...inside, outward('late.example', attempt)], teller('shop')).sidecars).toEqual([])
 })

@@ -1,4 +1,4 @@
-import type { EgressNamespace, EgressUse } from '../../egress.ts'
+import type { EgressNamespace, EgressUse } from '../../../services/model/egress.ts'
 import { quoted, type Window } from '../../grants/comments.ts'
 import { kubernetesName } from '../../grants/names.ts'
 import type { Loss } from '../target.ts'
@@ -20,8 +20,8 @@ interface Written {
  * proxies know nothing else. A star is never written: the hosts are those that were seen.
  */
 export function egressFiles(egress: EgressNamespace, clustered: boolean, window: Window): Written[] {
-  const { namespace, uses } = egress
-  if (uses.length === 0) return []
+  const { namespace, uses, quietDays } = egress
+  if (uses.length === 0 && quietDays === undefined) return []
   const byHost = Map.groupBy(uses, ({ host }) => host)
   const entries = [...byHost].map(([host, ports]) => serviceEntry(egress, host, ports, clustered))
   const comment = [
@@ -35,13 +35,16 @@ export function egressFiles(egress: EgressNamespace, clustered: boolean, window:
     {
       path: `5-registry-only/${file}`,
       documents: isRoot(egress) ? [] : [sidecar(egress, byHost.keys(), clustered)],
-      comment: [],
+      comment:
+        quietDays === undefined
+          ? []
+          : [`${quoted(namespace)}, outbound: nothing on ${quietDays} days, ${window.since} to ${window.until}`],
     },
   ]
 }
 
 export function egressLoss(egress: EgressNamespace): Loss[] {
-  const { namespace, uses, refused, reaches, gateway } = egress
+  const { namespace, uses, refused, reaches, gateway, quietDays } = egress
   const of = (use: EgressUse | null, kind: string, done: Loss['done'], detail: string): Loss => ({
     ...{
       kind,
@@ -58,11 +61,14 @@ export function egressLoss(egress: EgressNamespace): Loss[] {
     ...refused.map(({ use, reason }) => of(use, 'egress_host', 'refused', reason)),
     ...around,
     ...uses.filter(isTcp).map((use) => of(use, 'egress_tcp', 'noted', PLAIN_TCP)),
+    ...(quietDays === undefined || isRoot(egress) ? [] : [of(null, 'egress_none', 'noted', quietText(quietDays))]),
     ...(reaches === null && !isRoot(egress) ? [of(null, 'egress_namespaces', 'widened', UNKNOWN_NAMESPACE)] : []),
     ...(isRoot(egress) ? [of(null, 'egress_root', 'widened', IN_ROOT)] : []),
   ]
 }
 
+const quietText = (days: number) =>
+  `on ${days} days its proxies told of calls, and of none to the outside: nothing is let out, neither what is called more seldom`
 const AROUND = 'it passed no egress gateway: its own proxy, which it can go around, is all that keeps it to this host'
 const PLAIN_TCP = 'plain TCP names no host: what is sent to the port, whatever the address, goes to this host'
 const UNKNOWN_NAMESPACE = 'the namespace of a callee is not known: Services of all namespaces can be called'

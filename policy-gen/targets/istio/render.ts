@@ -1,5 +1,5 @@
+import type { EgressNamespace } from '../../../services/model/egress.ts'
 import type { Callee, Permission } from '../../../services/model/permission.ts'
-import type { EgressNamespace } from '../../egress.ts'
 import { evidenceLines, type Window } from '../../grants/comments.ts'
 import { type CalleeGrants, grantsOf } from '../../grants/grants.ts'
 import { fileNames, kubernetesName } from '../../grants/names.ts'

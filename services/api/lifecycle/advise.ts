@@ -1,4 +1,5 @@
 import { adviceOf, leastRiskyFirst } from '../../../policy-gen/lifecycle/advice.ts'
+import { isAround } from '../../../policy-gen/lifecycle/units.ts'
 import { observedOperations } from '../../analyzer/graph/operations.ts'
 import { createParties, type Parties } from '../../analyzer/graph/parties.ts'
 import { EMPTY_INVENTORY } from '../../model/inventory.ts'
@@ -36,9 +37,9 @@ export async function advise(
   }
 }
 
-/** What holds for a namespace is measured with its callees. */
+/** What holds for a namespace is measured with its callees; what its proxies do not let out, no log tells as a denial. */
 function isMeasured({ state, wanted, callee }: DraftLife): boolean {
-  return (state === 'dry_run' || state === 'enforced') && wanted !== 'withdrawn' && !callee.endsWith('/*')
+  return (state === 'dry_run' || state === 'enforced') && wanted !== 'withdrawn' && !isAround(callee)
 }
 
 async function measured(

@@ -122,7 +122,9 @@ export function createLifecycle(store: Store, now: () => number = () => Date.now
       // What goes on must be what it says it is.
       const needsContent = step.action === 'approve' || step.action === 'promote' || step.action === 'roll_back'
       const content = needsContent ? await contentOf(draft) : undefined
-      const hasDryRun = targetById(draft.target).dryRun !== undefined
+      const target = targetById(draft.target)
+      // Of what leaves a namespace there is none, whatever the target has.
+      const hasDryRun = content ? filesAt('dry_run', filesOf(content, target), target).length > 0 : !!target.dryRun
       await log.append(by, (life, at) => {
         const why = refusal(life, draft, step, { at, hasDryRun, expired: expiredIn(content, at) })
         if (why !== null) throw new CinchError('step_refused', `'${draft.callee}': ${why}`, 'see cinch policies drafts')

@@ -46,10 +46,13 @@ export async function policyLogHash(client: ClickHouseClient, seq: number): Prom
   return row?.hash
 }
 
+type Kept = Omit<DraftContent, keyof DraftId>
+
 /** Keeps what drafts say. */
 export async function saveDrafts(client: ClickHouseClient, drafts: readonly DraftContent[]): Promise<void> {
-  const rows = drafts.flatMap(({ target, callee, digest, window, permissions }) => {
-    const text = ascii(JSON.stringify({ window, permissions }))
+  const rows = drafts.flatMap(({ target, callee, digest, ...said }) => {
+    const { window, permissions, egress }: Kept = said
+    const text = ascii(JSON.stringify({ window, permissions, ...(egress ? { egress } : {}) }))
     const version = createHash('sha256').update(text).digest('hex')
     const parts = Math.ceil(text.length / PART_BYTES)
     return Array.from({ length: parts }, (_, part) => {
@@ -75,6 +78,6 @@ export async function readDraft(client: ClickHouseClient, id: DraftId): Promise<
     { target: id.target, callee: id.callee, digest: id.digest },
   )
   if (!row || createHash('sha256').update(row.text).digest('hex') !== row.version) return undefined
-  const { window, permissions }: Pick<DraftContent, 'window' | 'permissions'> = JSON.parse(row.text)
-  return { ...id, window, permissions }
+  const { window, permissions, egress }: Kept = JSON.parse(row.text)
+  return { ...id, window, permissions, ...(egress ? { egress } : {}) }
 }
