@@ -81,9 +81,10 @@ export function unitsOf(
       },
     ]
   }
-  return [...[...named, ...around].flatMap(([callee, own]) => unit(callee, own)), ...egress.flatMap(outward)].sort(
-    (a, b) => (a.callee < b.callee ? -1 : 1),
-  )
+  return [
+    ...[...named, ...around].flatMap(([callee, own]) => unit(callee, own)),
+    ...(target.writesEgress ? egress.flatMap(outward) : []),
+  ].sort((a, b) => (a.callee < b.callee ? -1 : 1))
 }
 
 /** The files of a unit, with its evidence. */

@@ -75,6 +75,8 @@ export interface Target {
   dryRun?: (files: readonly PolicyFile[]) => PolicyFile[]
   /** Its files that enforce; all of them where that is absent. */
   enforced?: (files: readonly PolicyFile[]) => PolicyFile[]
+  /** It writes what may leave a namespace. */
+  writesEgress?: true
   /** @param egress what leaves the mesh, for targets that hold the caller's side; others leave it */
   render: (permissions: readonly Permission[], window: Window, egress?: readonly EgressNamespace[]) => Rendered
 }

@@ -241,6 +241,28 @@ test('what may leave a namespace is a draft of its own: its callers’ owner app
   })
 })
 
+test('a namespace whose proxies told of calls on a week of days, and of none to the outside, lets nothing out', async () => {
+  const callInside = async (day: number) =>
+    await run(
+      api.store.jobs,
+      `INSERT INTO request (time, source_format, sender, reporter, source_namespace, source_workload, source_evidence, destination_namespace,
+         destination_workload, service_port, protocol, status, decision, stage)
+       SELECT parseDateTime64BestEffort({at:String}, 6, 'UTC'), 'istio-json', 'operator', 'source', 'quiet', 'job', 'address', 'shop', 'orders', 80, 'http',
+         200, 'allowed', 'end'`,
+      { at: `2026-11-0${day}T10:00:00Z` },
+    )
+  const asked = { callees: ['quiet/*egress'] }
+  const propose = async () =>
+    (await post<{ proposed: { callee: string }[] }>('/api/v1/policies/drafts', asked)).body.proposed
+  for (const day of [1, 2, 3, 4, 5, 6]) await callInside(day)
+  expect(await propose()).toEqual([])
+  await callInside(7)
+  expect(await propose()).toMatchObject([{ callee: 'quiet/*egress' }])
+  const one = (await api.ask('/api/v1/policies/drafts/one?callee=quiet%2F*egress')).json<DraftAnswer>()
+  expect(one.files.map(({ path }) => path)).toEqual(['5-registry-only/quiet.yaml'])
+  expect(one.files[0]?.content).toContain('shop/*.svc.cluster.local')
+})
+
 /** One that is closed now, whenever the test runs: an hour of another day. */
 function closedWindow(): string {
   const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']

@@ -3,7 +3,7 @@ import { egressOf } from '../../policy-gen/egress.ts'
 import { generate } from '../../policy-gen/generate.ts'
 import { isAround, unitsOf } from '../../policy-gen/lifecycle/units.ts'
 import { replay } from '../../policy-gen/replay/replay.ts'
-import { targetById } from '../../policy-gen/targets/index.ts'
+import { targetById, targets } from '../../policy-gen/targets/index.ts'
 import { inventory, inventoryOf, operation, type ShortOperation, WINDOW } from './support.ts'
 
 const outward = (host: string, more: ShortOperation = {}) =>
@@ -122,6 +122,8 @@ test('a draft of what leaves says the hosts and ports, whatever was counted; no 
     ['api.example', { from: 'shop/job' }],
   ])
     expect(digests(other as Parameters<typeof outward>)).not.toEqual([unit?.digest])
+  for (const other of targets.filter(({ id }) => id !== 'istio'))
+    expect(unitsOf([], inventoryOf([]), other, WINDOW, egressOf([outward('api.example')], {}))).toEqual([])
   // Nothing that can be written is no draft; a workload with a star in its name is none of these.
   expect(draftOf(['10.0.0.1', {}])).toEqual([])
   const named = [operation({ to: 'shop/*egress' }), operation({ to: 'shop/*' })]

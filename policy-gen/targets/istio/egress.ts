@@ -68,7 +68,7 @@ export function egressLoss(egress: EgressNamespace): Loss[] {
 }
 
 const quietText = (days: number) =>
-  `on ${days} days its proxies told of calls, and of none to the outside: nothing is let out, neither what is called more seldom`
+  `on ${days} days its proxies told of calls, and of none to the outside: nothing is let out, neither what is called more seldom nor what its logs leave out`
 const AROUND = 'it passed no egress gateway: its own proxy, which it can go around, is all that keeps it to this host'
 const PLAIN_TCP = 'plain TCP names no host: what is sent to the port, whatever the address, goes to this host'
 const UNKNOWN_NAMESPACE = 'the namespace of a callee is not known: Services of all namespaces can be called'

@@ -16,5 +16,6 @@ export const istio: Target = {
   ],
   perNamespace: /(^|\/)(3-default-deny|4-guard)\//,
   dryRun,
+  writesEgress: true,
   render,
 }

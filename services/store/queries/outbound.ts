@@ -8,7 +8,7 @@ export async function outboundTellers(client: ClickHouseClient, window: Window):
   return await query<OutboundTeller>(
     client,
     `SELECT source_cluster AS cluster, source_namespace AS namespace, uniqExact(toDate(u.hour)) AS days
-     FROM edge_usage_hour AS u ANY INNER JOIN (
+     FROM edge_usage_hour AS u INNER JOIN (
        SELECT DISTINCT edge, source_cluster, source_namespace FROM edge WHERE reporter = 'source' AND source_namespace != '') AS e USING edge
      WHERE ${within('u.hour')} GROUP BY cluster, namespace ORDER BY cluster, namespace`,
     bounds(window),
