@@ -10,6 +10,7 @@ import { kafka } from './parts/kafka.ts'
 import { lines } from './parts/lines.ts'
 import { network } from './parts/network.ts'
 import { policies } from './parts/policies.ts'
+import { risk } from './parts/risk.ts'
 import { size } from './parts/size.ts'
 import { spans } from './parts/spans.ts'
 import { templates } from './parts/templates.ts'
@@ -19,7 +20,7 @@ import { templates } from './parts/templates.ts'
  * is fair to all; a way's figure is the median of its turns. `--only NAME,…` runs these parts; `--lines`, `--turns` and
  * `--quick` make it smaller.
  */
-const PARTS: Part[] = [lines, spans, network, kafka, graph, size, templates, policies]
+const PARTS: Part[] = [lines, spans, network, kafka, graph, size, templates, policies, risk]
 
 const { values: options } = parseArgs({
   options: {
