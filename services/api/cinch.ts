@@ -50,6 +50,7 @@ import { createGraphs } from './graphs.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle/lifecycle.ts'
 import { type PolicyUses, policyQuestions } from './policy-questions.ts'
 import { createRequirements, type Requirements } from './requirements.ts'
+import { createRisk, type Risk } from './risk.ts'
 import { type StepUpAnswer, type StepUpRequest, stepUp } from './step-up.ts'
 import { createTemplates, type Templates } from './templates.ts'
 import { type AskedGraph, type AskedWindow, resolveWindow } from './window.ts'
@@ -109,6 +110,8 @@ export interface Cinch extends PolicyUses, Requirements {
   templates: Templates
   /** Drafts, approvals, what is deployed, and what owners declare. */
   lifecycle: Lifecycle
+  /** How far what users and workloads do is from what they usually do. */
+  risk: Risk
   /** Brings what is derived up to date with what was loaded. Resolves when it is; calls that overlap share one run. */
   analyze(): Promise<void>
   senders: Senders
@@ -186,6 +189,26 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
     analyze,
     observe,
     senders,
+    ...consumers(store, committer, senders, observe),
+    ...ingestion(store, committer, analyze, options.gatherer),
+    learnOperations,
+    templates: createTemplates(store, learner),
+    lifecycle: reporting(lifecycle, answers.findings),
+    ...answers,
+    risk: timed(createRisk(store), job),
+    countChains,
+    joinCallers: join,
+  }
+}
+
+/** Receivers that fetch. */
+function consumers(
+  store: Store,
+  committer: Committer,
+  senders: Senders,
+  observe: Observer,
+): Pick<Cinch, 'kafka' | 'follow'> {
+  return {
     kafka: async (config, note) => {
       const { startKafkaReceiver } = await import('../collector/receivers/kafka/receiver.ts')
       return await startKafkaReceiver({ store, committer, senders, config, note })
@@ -200,13 +223,6 @@ export async function openCinch(store: Store, options: CinchOptions = {}): Promi
         note,
         observe,
       }),
-    ...ingestion(store, committer, analyze, options.gatherer),
-    learnOperations,
-    templates: createTemplates(store, learner),
-    lifecycle: reporting(lifecycle, answers.findings),
-    ...answers,
-    countChains,
-    joinCallers: join,
   }
 }
 
@@ -222,6 +238,27 @@ function reporting(lifecycle: Lifecycle, findings: Findings): Lifecycle {
   }
 }
 
+/** Judging as a job of the analyzer, of which one runs at a time. */
+function timed(risk: Risk, job: NonNullable<CinchOptions['job']>): Risk {
+  let running: Promise<number> | undefined
+  const judge = async (nowMs?: number) => {
+    let judged = 0
+    await job('judge_risk', async () => {
+      judged = await risk.judge(nowMs)
+    })
+    return judged
+  }
+  return {
+    ...risk,
+    judge: async (nowMs) => {
+      running ??= judge(nowMs).finally(() => {
+        running = undefined
+      })
+      return await running
+    },
+  }
+}
+
 type Jobs =
   | 'migrated'
   | 'recovered'
@@ -231,6 +268,7 @@ type Jobs =
   | 'learnOperations'
   | 'templates'
   | 'lifecycle'
+  | 'risk'
   | Outside
 type Outside = 'senders' | 'observe' | 'follow' | 'kafka'
 type Ingestion = 'ingest' | 'ingestRequest' | 'gatherer' | 'close'

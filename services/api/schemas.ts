@@ -7,6 +7,7 @@ import { DIRECTORY_CATEGORIES } from '../model/directory.ts'
 import { EVIDENCE } from '../model/evidence.ts'
 import { FINDING_STATES } from '../model/finding.ts'
 import { GROUP_BY } from '../model/graph.ts'
+import { RISK_KINDS } from '../model/risk.ts'
 import { ACRS } from '../model/step-up.ts'
 import { AGE_BOUNDS_S } from '../model/users.ts'
 import { DIRECTORY_EVENTS_MAX } from '../store/queries/directory.ts'
@@ -163,6 +164,26 @@ export const FindingActBody = Type.Object(
 )
 
 export const ChainParams = Type.Object({ trace: text('Trace id: 32 hexadecimal digits', 32) })
+
+const riskId = text(
+  'Of a user its issuer, a space and its subject; of a workload its SPIFFE id without spiffe://',
+  2048,
+)
+const riskKind = Type.Union(
+  RISK_KINDS.map((kind) => Type.Literal(kind)),
+  { description: 'What the id is of' },
+)
+export const RiskParams = Type.Object({ kind: riskKind, id: riskId })
+export const RiskQuery = Type.Object({
+  at: Type.Optional(text('When: ISO 8601, or a span back from now such as 2h; now when absent', 40)),
+})
+/** Of one request. */
+const RISKS_MAX = 1_000
+export const RisksBody = Type.Object({
+  subjects: Type.Array(Type.Object({ kind: riskKind, id: riskId }), { maxItems: RISKS_MAX }),
+})
+export const VouchBody = Type.Object({ why: Type.String({ minLength: 1, maxLength: 1024 }) })
+export const NamedQuery = Type.Object({ kind: riskKind, subject: riskId })
 
 export const RejectsQuery = Type.Object({
   source: Type.Optional(text('Id of a source')),

@@ -17,6 +17,7 @@ import { liveRoutes } from './routes/live.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { readRoutes } from './routes/read.ts'
 import { remoteWriteRoutes } from './routes/remote-write.ts'
+import { riskRoutes } from './routes/risk.ts'
 import { templateRoutes } from './routes/templates.ts'
 import { bearer, sameToken } from './token.ts'
 
@@ -42,6 +43,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   store_busy: 503,
   store_unavailable: 503,
 }
+
+/** Of a part of a path: ids of users and workloads are longer than the router's hundred characters. */
+const PARAMETER_LENGTH_MAX = 2_048
 
 /** Routes that ask for no admin token: probes, the page, and what senders write to, which asks for theirs. */
 const OPEN_ROUTES = new Set(['/healthz', '/readyz', '/ingest/:source', '/api/v1/write'])
@@ -78,6 +82,7 @@ export async function createServer({
   const app = fastify({
     logger: log ? { level: 'warn' } : false,
     bodyLimit: 1 << 20,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     forceCloseConnections: true,
     ajv: { customOptions: { removeAdditional: false } },
   })
@@ -131,6 +136,7 @@ export async function createServer({
   templateRoutes(app, cinch)
   policyRoutes(app, cinch)
   lifecycleRoutes(app, cinch)
+  riskRoutes(app, cinch)
   const page = join(packageRoot(), 'web/dist')
   if (existsSync(page)) await app.register(fastifyStatic, { root: page })
   return app

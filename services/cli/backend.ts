@@ -6,6 +6,7 @@ import type { AskedChains } from '../api/chains.ts'
 import { type Cinch, openCinch } from '../api/cinch.ts'
 import type { Proposed } from '../api/lifecycle/lifecycle.ts'
 import type { By } from '../api/lifecycle/log.ts'
+import type { AskedRisk, Risk } from '../api/risk.ts'
 import {
   type AskedBacktest,
   type AskedStepUp,
@@ -14,12 +15,13 @@ import {
   type PolicyOptions,
   stepUpRequest,
 } from '../api/routes/policies.ts'
-import type { AskedWindow } from '../api/window.ts'
+import { type AskedWindow, timeOf } from '../api/window.ts'
 import type { IngestResult, Progress } from '../collector/ingest.ts'
 import { openInput } from '../collector/input/input.ts'
 import type { Registration } from '../collector/senders.ts'
 import { CinchError } from '../model/errors.ts'
 import type { ReplayResult } from '../model/replay.ts'
+import type { RiskAnswer } from '../model/risk.ts'
 import type { StoreLocation } from '../store/location.ts'
 import { openStore, readHolder, type Store } from '../store/store.ts'
 import { remoteBackend } from './remote.ts'
@@ -60,6 +62,11 @@ export interface Backend {
   privilege(options: PolicyOptions): ReturnType<Cinch['privilege']>
   /** Generates, and makes drafts of what is new. */
   propose(options: PolicyOptions, by: By, callees?: readonly string[]): Promise<Proposed>
+  risk: {
+    of(asked: AskedRisk, at: string | undefined): Promise<RiskAnswer>
+    named: Risk['named']
+    vouch(asked: AskedRisk, by: By): Promise<RiskAnswer>
+  }
   senders(): Promise<Registration[]>
   register(registration: Registration): Promise<string>
   revoke(id: string): Promise<void>
@@ -125,6 +132,7 @@ async function localBackend(location: StoreLocation, note: (text: string) => voi
       backtest: async (asked) => await cinch.backtest(backtestRequest(asked)),
       privilege: async (options) => await cinch.privilege(generateRequest(options)),
       propose: async (options, by, callees) => await cinch.propose(generateRequest(options), by, callees),
+      risk: ownRisk(cinch.risk),
       senders: () => cinch.senders.list(),
       register: (registration) => cinch.senders.register(registration),
       revoke: (id) => cinch.senders.revoke(id),
@@ -133,6 +141,24 @@ async function localBackend(location: StoreLocation, note: (text: string) => voi
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+/** Nobody else judges what came: it is judged when it is asked for. */
+function ownRisk(risk: Risk): Backend['risk'] {
+  return {
+    of: async (asked, at) => {
+      await risk.judge()
+      return await risk.of(asked, at === undefined ? undefined : timeOf(at, Date.now()))
+    },
+    named: async (kind, subject) => {
+      await risk.judge()
+      return await risk.named(kind, subject)
+    },
+    vouch: async (asked, by) => {
+      await risk.judge()
+      return await risk.vouch(asked, by)
+    },
   }
 }
 

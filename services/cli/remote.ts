@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import type { AskedRisk } from '../api/risk.ts'
 import type { IngestResult, Progress } from '../collector/ingest.ts'
 import type { Attestation } from '../model/attestation.ts'
 import type { VerdictDay } from '../model/check.ts'
@@ -59,6 +60,7 @@ export function remoteBackend(url: string, token: string): Backend {
     privilege: async (options) => await post('/api/v1/policies/privilege', options),
     advice: async (target) => await get('/api/v1/policies/advice', { target }),
     lifecycle: remoteLifecycle(get, post),
+    risk: remoteRisk(get, post),
     senders: async () => (await get<{ senders: Awaited<ReturnType<Backend['senders']>> }>('/api/v1/senders')).senders,
     register: async (registration) =>
       (await call<{ token: string }>('POST', '/api/v1/senders', {}, JSON.stringify(registration))).token,
@@ -110,6 +112,15 @@ function remoteLifecycle(get: Get, post: Post): Life {
     entries: async () => (await get<{ entries: Answer<'entries'> }>('/api/v1/policies/log')).entries,
     verify: async (known = []) =>
       await get('/api/v1/policies/log/verify', { head: known.map(({ seq, hash }) => `${seq}:${hash}`).join(',') }),
+  }
+}
+
+function remoteRisk(get: Get, post: Post): Backend['risk'] {
+  const path = ({ kind, id }: AskedRisk) => `/api/v1/risk/${kind}/${encodeURIComponent(id)}`
+  return {
+    of: async (asked, at) => await get(path(asked), { at }),
+    named: async (kind, subject) => (await get<{ ids: string[] }>('/api/v1/risk/named', { kind, subject })).ids,
+    vouch: async (asked, { why }) => await post(`${path(asked)}/vouch`, { why }),
   }
 }
 

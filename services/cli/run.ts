@@ -27,6 +27,7 @@ import { generateCommand, replayCommand } from './commands/policies.ts'
 import { logCommand } from './commands/policy-log.ts'
 import { preflightCommand } from './commands/preflight.ts'
 import { privilegeCommand } from './commands/privilege.ts'
+import { riskCommand, vouchCommand } from './commands/risk.ts'
 import { sendersCommand } from './commands/senders.ts'
 import { serveCommand } from './commands/serve.ts'
 import { sizeCommand } from './commands/size.ts'
@@ -48,6 +49,8 @@ export const COMMANDS: Command[] = [
   ...findingActs,
   findingsCommand,
   directoryCommand,
+  vouchCommand,
+  riskCommand,
   disagreementsCommand,
   operationsCommand,
   generateCommand,

@@ -21,6 +21,7 @@ const TABLES: Record<string, keyof Retention> = {
   edge_usage_day: 'operationsDays',
   user_usage: 'operationsDays',
   directory_event: 'operationsDays',
+  user_activity: 'factsDays',
 }
 
 /**

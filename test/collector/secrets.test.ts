@@ -125,6 +125,7 @@ describe('facts', () => {
       'operation_week',
       'edge_usage_hour',
       'edge_usage_day',
+      'user_activity',
       'ingest_batch',
       'rejected_line',
     ])

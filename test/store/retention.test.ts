@@ -15,7 +15,7 @@ afterAll(async () => {
   room.close()
 })
 
-const TABLES = ['operation_usage', 'operation_usage_day', 'operation_week', 'edge_usage_hour', 'edge_usage_day']
+const TABLES = ['operation_usage', 'operation_usage_day', 'operation_week', 'edge_usage_hour', 'edge_usage_day', 'user_activity']
 const rows = async (table: string) =>
   (await query<{ n: number }>(store.reads, `SELECT count() AS n FROM ${table}`))[0]?.n
 
@@ -53,6 +53,7 @@ test('each table has the span that is asked for, and the facts their own', async
     'operation_usage_day 500',
     'operation_week 500',
     'request 14',
+    'user_activity 14',
   ]
   expect(await spans()).toEqual(set)
   await applyRetention(store, { factsDays: 14, operationsDays: 500 })

@@ -32,6 +32,12 @@ const PEERS_SHARE_MIN = 0.1
 /** An entity that is known less is not judged: neither does it look strange, nor is it found to be usual. */
 export const MATURITY_MIN = 0.5
 
+/** Dimensions without a list of what there is: who comes from outside comes from where nobody did before, as likely as this. */
+const OPEN = new Set(['network', 'agent', 'device'])
+const OUTSIDER = 0.1
+/** What comes with every request of a session alike: a thousand say no more than one. */
+const ONCE = new Set(['network', 'agent', 'device', 'acr', 'hour'])
+
 /** 0 to 1: how much a number of sightings is worth. */
 export const maturityOf = (sightings: number) => sightings / (sightings + HALF_MATURE)
 
@@ -49,13 +55,16 @@ export function termsOf(dimension: string, observed: ReadonlyMap<string, number>
   return [...observed].map(([value, times]) => {
     const seen = own.counts.get(value) ?? 0
     const others = Math.max(0, (all.counts.get(value) ?? 0) - seen)
-    const odds = Math.log(likelihood(others, strangers, values) / likelihood(seen, own.total, values))
+    const isNew = seen + others === 0
+    const stranger = isNew && OPEN.has(dimension) ? OUTSIDER : likelihood(others, strangers, values)
+    const odds = Math.log(stranger / likelihood(seen, own.total, values))
     const share = peers && peers.members > 0 ? (peers.using.get(value) ?? 0) / peers.members : null
-    const capped = Math.max(-CAP_NATS, Math.min(CAP_NATS, odds))
+    // What nobody ever did is as new to strangers: it says nothing of who does it. Many such things at once are a rule's to find.
+    const capped = isNew && !OPEN.has(dimension) ? 0 : Math.max(-CAP_NATS, Math.min(CAP_NATS, odds))
     const unusual = capped > 0 && share !== null && share >= PEERS_SHARE_MIN ? capped * (1 - share) : capped
     return {
       ...{ dimension, value, times, seen_by_entity: seen, seen_by_peers: share },
-      nats: unusual * Math.log1p(times) * mature,
+      nats: unusual * Math.log1p(ONCE.has(dimension) ? 1 : times) * mature,
     }
   })
 }

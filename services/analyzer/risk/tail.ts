@@ -16,9 +16,9 @@ export interface Tail {
 }
 
 /** Scores that are kept: what is older has been replaced, so that the tail follows what drifts. */
-const KEPT_MAX = 10_000
+export const SCORES_KEPT = 10_000
 /** At the ninetieth percentile these leave twenty excesses, the fewest that a fit makes sense of. */
-const SCORES_MIN = 200
+export const SCORES_MIN = 200
 const TAIL_SHARE = 0.1
 /** A fit costs a millisecond: it is done anew when so many of a hundred scores are new. */
 const REFIT_SHARE = 0.02
@@ -45,7 +45,7 @@ export function createTail(): Tail {
   return {
     add: (score, isSuspect = false, limit = score) => {
       kept[next] = { score: isSuspect ? Math.min(score, limit) : score, isCensored: isSuspect }
-      next = (next + 1) % KEPT_MAX
+      next = (next + 1) % SCORES_KEPT
       added += 1
     },
     threshold: (share) => {

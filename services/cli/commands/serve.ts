@@ -42,6 +42,8 @@ const LEARN_PACE = { changedShare: 0.1, againMs: 600_000, restRatio: 1, waitMs: 
 /** Findings: within a minute of what led to them; a look takes at most a tenth of the time. */
 const LOOK_EVERY_MS = 20_000
 const LOOK_PACE = { restRatio: 9 }
+/** What came is judged so often; it takes a few milliseconds for each entity that did something. */
+const RISK_EVERY_MS = 5_000
 
 export const serveCommand: Command = {
   name: 'serve',
@@ -134,6 +136,7 @@ async function serve(
       stops.push(repeated('analysis', () => cinch.analyze(), ANALYZE_EVERY_MS, note))
       stops.push(repeated('the join of callers', () => cinch.joinCallers(), JOIN_EVERY_MS, note))
       stops.push(repeated('learning of operations', () => cinch.learnOperations(), LEARN_EVERY_MS, note))
+      stops.push(repeated('the judging of risk', async () => void (await cinch.risk.judge()), RISK_EVERY_MS, note))
       stops.push(repeated('the search for chains', () => cinch.countChains(), CHAINS_EVERY_MS, note))
       stops.push(repeated('the look for findings', () => cinch.findings.look(), LOOK_EVERY_MS, note))
     }

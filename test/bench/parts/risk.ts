@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs'
 import { alarms, judgeRecording, quality } from '../../analyzer/risk/behaviour.ts'
 import { SHARED_DATA } from '../../requirements.ts'
 import type { Figure, Part } from '../bench.ts'
+import { activityCost } from '../users.ts'
 
 /** How well strangers are told from users on the labelled recording, and how far false alarms are from what was announced. */
 export const risk: Part = {
   name: 'risk',
   missing: () => (existsSync(SHARED_DATA) ? undefined : 'the shared telemetry is not there'),
-  run: async () => {
+  run: async (bench) => {
     const recording = judgeRecording()
     const ranked = (reading: 'whole' | 'added') =>
       quality(
@@ -26,6 +27,7 @@ export const risk: Part = {
         },
       ]
     })
+    const lines = Math.min(bench.lines, 200_000)
     return [
       {
         what: `behaviour, ${recording.blocks.length} labelled blocks, ${strangers} of strangers: average precision`,
@@ -36,6 +38,18 @@ export const risk: Part = {
       { what: '  strangers found at 1 % false alarms', value: truePositiveRate, unit: '', asked: 'at least 0.45' },
       { what: '  average precision by what was added only', value: ranked('added').averagePrecision, unit: '' },
       ...budgets,
+      {
+        what: 'keeping the activity of users: processor time a line without a user',
+        value: await activityCost(bench, lines, false),
+        unit: 'us',
+        asked: 'at most 1',
+      },
+      {
+        what: '  a line of a user, each of another',
+        value: await activityCost(bench, lines, true),
+        unit: 'us',
+        asked: 'at most 1',
+      },
     ]
   },
 }
