@@ -15,7 +15,14 @@ afterAll(async () => {
   room.close()
 })
 
-const TABLES = ['operation_usage', 'operation_usage_day', 'operation_week', 'edge_usage_hour', 'edge_usage_day', 'user_activity']
+const TABLES = [
+  'operation_usage',
+  'operation_usage_day',
+  'operation_week',
+  'edge_usage_hour',
+  'edge_usage_day',
+  'user_activity',
+]
 const rows = async (table: string) =>
   (await query<{ n: number }>(store.reads, `SELECT count() AS n FROM ${table}`))[0]?.n
 
