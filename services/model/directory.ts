@@ -59,9 +59,12 @@ export interface Act {
   correlations: Correlation[]
 }
 
-/** What can have led to a change: a sign-in or an access that succeeded, a request that a proxy allowed; or the end of a session. */
+/**
+ * What can have led to a change: a sign-in that succeeded, or a request that a proxy allowed; or the end of a session. What else the same system was asked
+ * for is none: whoever has somebody's key reads before he writes.
+ */
 export interface Occasion extends Act {
-  kind: 'sign_in' | 'sign_out' | 'access' | 'request'
+  kind: 'sign_in' | 'sign_out' | 'request'
 }
 
 /** A change that succeeded. */

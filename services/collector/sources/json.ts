@@ -36,8 +36,8 @@ const CHANGES =
 
 /** How keys end whose values open doors, or name a session that is open; and those that are called just so. */
 const SUFFIXES =
-  'password|passwd|passphrase|passcode|secret|token|api[_-]?key|private[_-]?key|secret[_-]?key|access[_-]?key|authorization|cookie|assertion|session[_-]?id|token[_-]?identifier|code_id|csrf|ticket|credential-id|session_state|authsessionparentid'
-const EXACT = 'sid|jti|nonce|session|otp|pwd|session_index|samlresponse|samlrequest'
+  'password|passwd|passphrase|passcode|secret|token|api[_-]?key|private[_-]?key|secret[_-]?key|access[_-]?key|authorization|cookie|assertion|session[_-]?id|token[_-]?identifier|csrf|ticket|credential-id|session_state|authsessionparentid'
+const EXACT = 'code_id|sid|jti|nonce|session|otp|pwd|session_index|samlresponse|samlrequest'
 const KEY = String.raw`(?:[^"\\]*(?:${SUFFIXES})|${EXACT})\s*`
 const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`
 const VALUE_KEYS = ['"(?:value|valuestring|newvalue|new)"', '"(?:oldvalue|old)"']

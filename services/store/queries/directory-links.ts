@@ -9,7 +9,7 @@ import type { Window } from './rollups.ts'
 
 /** Changes that are linked in one answer. */
 export const CHANGES_MAX = 100_000
-/** Occasions that are read for them: sign-ins, accesses and requests of their actors. */
+/** Occasions that are read for them: sign-ins and requests of their actors. */
 export const OCCASIONS_MAX = 1_000_000
 
 const TIME_US = (time: string) => `toUnixTimestamp64Micro(${time})`
@@ -66,7 +66,7 @@ interface Around extends Record<string, string | number> {
   skew: number
 }
 
-/** Sign-ins, accesses and ends of sessions of those who changed something in the window, or that share a correlation with a change. */
+/** Sign-ins and ends of sessions of those who changed something in the window, or that share a correlation with a change. */
 export async function directoryOccasions(client: ClickHouseClient, around: Around): Promise<Occasion[]> {
   return await query<Occasion>(
     client,
@@ -74,7 +74,7 @@ export async function directoryOccasions(client: ClickHouseClient, around: Aroun
        actor_client AS client, actor_agent AS agent, actor_device AS device, correlations
      FROM (
        SELECT * FROM directory_event FINAL
-       WHERE category IN ('sign_in', 'access', 'sign_out') AND ${DONE} AND ${AROUND('time')} AND (
+       WHERE category IN ('sign_in', 'sign_out') AND ${DONE} AND ${AROUND('time')} AND (
          (actor_id != '' AND actor_id IN (SELECT actor_id FROM ${CHANGED}))
          OR (actor_name != '' AND lower(actor_name) IN (SELECT lower(actor_name) FROM ${CHANGED}))
          OR hasAny(arrayMap(c -> c.value, correlations), (SELECT groupUniqArrayArray(arrayMap(c -> c.value, correlations)) FROM ${CHANGED})))
