@@ -63,6 +63,10 @@ export const DIRECTORY_SOURCES: Source[] = [
     tells: 'compliance and ownership of devices, and what administrators changed',
     cannotTell: 'addresses and sessions',
   }),
+  directory('jamf', [], 'Jamf Pro webhooks (JSON)', {
+    tells: 'which devices check in, are enrolled or removed, with system and user; what was done by its API',
+    cannotTell: 'whether a device complies or is encrypted; sessions',
+  }),
   directory('crowdstrike', ['falcon'], 'CrowdStrike Falcon: audit, sensor events and hosts (JSON)', {
     tells: 'the state of devices, and what administrators of the console did',
     cannotTell: 'sessions of administrators',
