@@ -8,11 +8,10 @@ import {
   operationsOf,
   presencesOf,
 } from '../../store/queries/compare.ts'
-import type { Told } from '../../store/queries/told.ts'
 import type { Store } from '../../store/store.ts'
-import { mostFirst, type Side, type Totals, totalsOf } from './compare.ts'
+import { mostFirst, type Totals, totalsOf } from './compare.ts'
 import type { Pair } from './observed.ts'
-import { createPairs, type ToldPair } from './pairs.ts'
+import type { Pairs, ToldPair } from './pairs.ts'
 
 /** Operations of edges that one statement asks for, each by two ids. */
 const ASKED_AT_ONCE = 2_000
@@ -29,35 +28,30 @@ interface Sum {
   requests_before: number
 }
 
+type Changed = Sum & Pair & { change: Change }
+
 type Sums = Map<ToldPair, Map<string, Sum>>
 
 /**
  * Operations that one of two windows has and the other has not, whoever told of them: presence, apart from rates. An operation that one
  * edge of a pair lacks may be on another, told by another reporter or on another port; where that is not known yet, it is asked. What is
  * compared are hashes; texts and requests are looked up for what is listed, which are those used most by the week.
- * @param told what there is of either window beside access logs
+ * @param pairs whom edges told of in either window
  * @param candidates operations that an edge has in one of the windows only
  */
 export async function changedOperations(
   store: Store,
-  now: Side,
-  earlier: Side,
-  told: Told,
+  of: Compared,
+  pairs: Pairs,
   candidates: OperationColumns,
 ): Promise<{ listed: OperationChange[]; totals: Totals; isCut: boolean }> {
-  const pairs = pairsOfEdges(new Set(candidates.edge), [now, earlier])
-  const of: Compared = { window: now.window, earlier: earlier.window, told }
+  const told = pairs.ofEdges(new Set(candidates.edge))
   const added = new Map<string, Set<string>>()
   const sums: Sums = new Map()
-  add(sums, added, candidates, pairs)
-  for (const some of inParts(missing(candidates, pairs, added)))
-    add(sums, added, await presencesOf(store.reads, of, some), pairs, true)
-  const all = [...sums.values()].flatMap((of) => [...of.values()])
-  const changed = all.flatMap((sum): (Sum & Pair & { change: Change })[] => {
-    if (sum.requests > 0 && sum.requests_before > 0) return []
-    const { source, destination } = sum.pair
-    return [{ ...sum, source, destination, change: sum.requests > 0 ? 'new' : 'gone' }]
-  })
+  add(sums, added, candidates, told)
+  for (const some of inParts(missing(candidates, told, added)))
+    add(sums, added, await presencesOf(store.reads, of, some), told, true)
+  const changed = [...changedOf(sums)]
   const most = changed.sort(mostFirst).slice(0, OPERATIONS_MAX)
   return {
     listed: await listed(store, of, most),
@@ -66,14 +60,14 @@ export async function changedOperations(
   }
 }
 
-/** Whom these edges told of in either window, and of each pair all edges that told of it. */
-function pairsOfEdges(edges: ReadonlySet<string>, sides: readonly Side[]): Map<string, ToldPair[]> {
-  const pairs = createPairs()
-  for (const { ends } of sides)
-    ends((edge, source, destination) => {
-      if (edges.has(edge)) pairs.add(source, destination)
-    })
-  return pairs.told(sides)
+function* changedOf(sums: Sums): Generator<Changed> {
+  for (const operations of sums.values())
+    for (const { pair, operation, requests, requests_before } of operations.values()) {
+      if (requests > 0 && requests_before > 0) continue
+      const { source, destination } = pair
+      const change = requests > 0 ? 'new' : 'gone'
+      yield { pair, operation, requests, requests_before, source, destination, change }
+    }
 }
 
 /** Adds each edge's operations once; with `isKnownOnly` to those that are there. */
@@ -120,11 +114,7 @@ function missing(
 }
 
 /** With texts, and with the requests of the windows themselves. */
-async function listed(
-  store: Store,
-  of: Compared,
-  most: readonly (Sum & { change: Change })[],
-): Promise<OperationChange[]> {
+async function listed(store: Store, of: Compared, most: readonly Changed[]): Promise<OperationChange[]> {
   const changes = new Map<string, OperationChange[]>()
   const asked: [edge: string, operation: string][] = []
   const all = most.map(({ pair, operation, change }): OperationChange => {

@@ -7,7 +7,7 @@ import type { Told } from '../../store/queries/told.ts'
 import type { Store } from '../../store/store.ts'
 import { changedOperations, type OperationColumns } from './compare-operations.ts'
 import type { Observed, Pair } from './observed.ts'
-import { createPairs } from './pairs.ts'
+import { createPairs, type Pairs } from './pairs.ts'
 import { EDGES_MAX } from './places.ts'
 
 /** Requests an hour that grew or shrank so many times are a change, where there were enough of them to tell. */
@@ -43,9 +43,11 @@ export async function compare(
 ): Promise<Comparison> {
   const changed = changedEdges(now, earlier)
   const edges = changed.slice(0, EDGES_MAX)
+  const pairs = createPairs([now, earlier])
+  const of = { window: now.window, earlier: earlier.window, told }
   const [shownEdges, operations] = await Promise.all([
-    withPresence(store, edges, [now, earlier]),
-    candidates.then((found) => changedOperations(store, now, earlier, told, found)),
+    withPresence(store, edges, pairs),
+    candidates.then((found) => changedOperations(store, of, pairs, found)),
   ])
   const groups = changedGroups(changed, groupOf)
   const shown = groups.slice(0, EDGES_MAX)
@@ -67,17 +69,16 @@ export async function compare(
   }
 }
 
-const CHANGES: readonly Change[] = ['new', 'gone', 'changed']
+const ORDER: Record<Change, number> = { new: 0, gone: 1, changed: 2 }
 
 /** What is in one window only first, and of that the most used. */
 export function mostFirst(
   a: { change: Change; requests: number; requests_before: number } & Pair,
   b: { change: Change; requests: number; requests_before: number } & Pair,
 ): number {
-  const use = (row: typeof a) => Math.max(row.requests, row.requests_before)
   return (
-    CHANGES.indexOf(a.change) - CHANGES.indexOf(b.change) ||
-    use(b) - use(a) ||
+    ORDER[a.change] - ORDER[b.change] ||
+    Math.max(b.requests, b.requests_before) - Math.max(a.requests, a.requests_before) ||
     (a.source < b.source ? -1 : a.source > b.source ? 1 : 0) ||
     (a.destination < b.destination ? -1 : 1)
   )
@@ -198,25 +199,21 @@ function changedGroups(
 async function withPresence(
   store: Store,
   edges: readonly (Both & { change: Change })[],
-  sides: readonly Side[],
+  pairs: Pairs,
 ): Promise<EdgeChange[]> {
-  const pairs = createPairs()
-  for (const edge of edges) pairs.add(edge.source, edge.destination)
-  const told = pairs.told(sides)
+  const told = pairs.of(edges)
   if (told.size === 0) return []
   const ever = await everSeen(store.reads, [...told.keys()])
-  const seen = new Map<Pair, { first_seen: string; last_seen: string }>()
+  const seen = new Map<string, { first_seen: string; last_seen: string }>()
+  const keyOf = ({ source, destination }: Pair) => JSON.stringify([source, destination])
   for (const [index, edge] of ever.edge.entries())
     for (const pair of told.get(edge) ?? []) {
       const [first_seen = '', last_seen = ''] = [ever.first_seen[index], ever.last_seen[index]]
-      const known = seen.get(pair) ?? { first_seen, last_seen }
-      seen.set(pair, {
+      const known = seen.get(keyOf(pair)) ?? { first_seen, last_seen }
+      seen.set(keyOf(pair), {
         first_seen: [first_seen, known.first_seen].sort()[0] ?? '',
         last_seen: [last_seen, known.last_seen].sort()[1] ?? '',
       })
     }
-  return edges.map((edge) => ({
-    ...edge,
-    ...(seen.get(pairs.add(edge.source, edge.destination)) ?? { first_seen: '', last_seen: '' }),
-  }))
+  return edges.map((edge) => ({ ...edge, ...(seen.get(keyOf(edge)) ?? { first_seen: '', last_seen: '' }) }))
 }

@@ -37,7 +37,7 @@ export async function observe(
   for (const row of rows) for (const hop of naming(row)) hops.push(hop)
   const choice = chooseHops(hops)
   const { unsettled } = choice
-  const kept = unsettled.size === 0 ? choice.kept : byHour(hops, unsettled, await hoursOf([...unsettled]))
+  const { kept, left } = unsettled.size === 0 ? choice : byHour(hops, unsettled, await hoursOf([...unsettled]))
   let others: ReturnType<typeof overruled> | undefined
   return {
     ...callsOf(kept, why),
@@ -51,25 +51,27 @@ export async function observe(
     },
     ends: (visit) => {
       for (const { row, source, destination } of kept) if (source) visit(row.edge, source.id, destination.id)
-      others ??= overruled(hops, kept, choice.groupOf)
+      others ??= overruled(left, kept, choice.groupOf)
       for (const { edge, by } of others) if (by.source) visit(edge, by.source.id, by.destination.id)
     },
   }
 }
 
-/** Of edges whose word does not count, the hop that does. */
+/** Of edges whose word does not count, in no hour, the hop that does. */
 function overruled(
-  hops: readonly Told[],
+  left: readonly Told[],
   kept: readonly Told[],
   groupOf: (pair: string) => string,
 ): { edge: string; by: Told }[] {
-  if (kept.length === hops.length) return []
-  const own = new Set(kept.filter(({ isBehind }) => !isBehind).map(({ row }) => row.edge))
-  const ownBehind = new Set(kept.filter(({ isBehind }) => isBehind).map(({ row }) => row.edge))
-  const others = hops.filter(({ isBehind, row }) => !(isBehind ? ownBehind : own).has(row.edge))
-  const counts = new Map<string, Told | undefined>(others.map(({ pair }) => [groupOf(pair), undefined]))
+  if (left.length === 0) return []
+  const others = [new Map<string, Told>(), new Map<string, Told>()] as const
+  const side = ({ isBehind }: Told) => others[isBehind ? 1 : 0]
+  for (const hop of left) side(hop).set(hop.row.edge, hop)
+  for (const hop of kept) side(hop).delete(hop.row.edge)
+  const hops = others.flatMap((of) => [...of.values()])
+  const counts = new Map<string, Told | undefined>(hops.map(({ pair }) => [groupOf(pair), undefined]))
   for (const hop of kept) if (hop.source && counts.has(groupOf(hop.pair))) counts.set(groupOf(hop.pair), hop)
-  return others.flatMap(({ pair, row }) => {
+  return hops.flatMap(({ pair, row }) => {
     const by = counts.get(groupOf(pair))
     return by ? [{ edge: row.edge, by }] : []
   })
@@ -77,12 +79,14 @@ function overruled(
 
 const keyOf = ({ row, isBehind }: Pick<Told, 'isBehind'> & { row: { edge: string } }) => `${row.edge} ${isBehind}`
 
-function byHour(hops: readonly Told[], unsettled: Set<string>, hours: readonly HourRow[]): Told[] {
+function byHour(hops: readonly Told[], unsettled: Set<string>, hours: readonly HourRow[]) {
   const hoursOf = Map.groupBy(hours, ({ edge }) => edge)
   const split = hops.flatMap((hop) =>
     unsettled.has(hop.row.edge) ? (hoursOf.get(hop.row.edge) ?? []).map((hour) => within(hop, hour)) : [hop],
   )
-  return chooseHops(split).kept
+  const { kept, left } = chooseHops(split)
+  const lost = hops.filter(({ row: { edge } }) => unsettled.has(edge) && !hoursOf.has(edge))
+  return { kept, left: [...left, ...lost] }
 }
 
 const within = (hop: Told, hour: HourRow): Told => ({
