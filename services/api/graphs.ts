@@ -14,8 +14,15 @@ import type { Graph, GroupBy, Screen } from '../model/graph.ts'
 import { oneSidedOperations } from '../store/queries/compare.ts'
 import { unnamedRequests } from '../store/queries/join-answers.ts'
 import { declaredPods, replicaRows } from '../store/queries/replicas.ts'
-import { edgeHours, type KeptHours, type OperationRow, operationRows, type Window } from '../store/queries/rollups.ts'
-import { type Told, toldIn, toldOfEither } from '../store/queries/told.ts'
+import {
+  type AskedUsage,
+  edgeHours,
+  type KeptHours,
+  type OperationRow,
+  operationRows,
+  type Window,
+} from '../store/queries/rollups.ts'
+import { toldIn, toldOfEither } from '../store/queries/told.ts'
 import { userRows } from '../store/queries/users.ts'
 import type { Store } from '../store/store.ts'
 import { withMetricEdges } from './completeness.ts'
@@ -60,7 +67,7 @@ export function createGraphs(store: Store, edgesMax?: number, templates = create
       const told = await toldIn(store.reads, window)
       const isPart = view.focus !== undefined && !told.counted
       const some = isPart ? await books.around(view.focus ?? '', view.depth) : undefined
-      const { names, inventory, ...calls } = await observe(await read(window, told, some))
+      const { names, inventory, ...calls } = await observe(await read(window, { told, edges: some }))
       const logged = foldCalls(window, calls)
       const graph = told.counted ? await withMetricEdges(store, logged, names.parties) : logged
       if (
@@ -77,8 +84,8 @@ export function createGraphs(store: Store, edgesMax?: number, templates = create
       // The engine goes on while it is decided here whose word counts.
       const candidates = oneSidedOperations(store.reads, { window, earlier, told: either })
       candidates.catch(() => {})
-      const material = await read(window, told[0])
-      const reading = read(earlier, told[1])
+      const material = await read(window, { told: told[0], isUntimed: true })
+      const reading = read(earlier, { told: told[1], isUntimed: true })
       reading.catch(() => {})
       const [now, before] = [
         { window, ...(await observe(material)) },
@@ -96,9 +103,9 @@ export function createGraphs(store: Store, edgesMax?: number, templates = create
 
 /** What questions of a graph are answered from. */
 function readsOf(store: Store, books: Books, storedTemplates: StoredTemplates) {
-  const read = async (window: Window, told: Told, some?: readonly string[]) => {
-    const why = told.joined ? unnamedRequests(store.reads, window) : []
-    const [book, unnamed] = await Promise.all([books.read(window, some, told), why])
+  const read = async (window: Window, asked: AskedUsage) => {
+    const why = asked.told.joined ? unnamedRequests(store.reads, window) : []
+    const [book, unnamed] = await Promise.all([books.read(window, asked), why])
     return { window, book, why: unnamed }
   }
   /** The calls of a window; whose word counts is decided here for all that is asked of a graph. */
@@ -108,7 +115,7 @@ function readsOf(store: Store, books: Books, storedTemplates: StoredTemplates) {
   })
   /** The calls, each once, and every reporter's word on them. */
   const observed = async (window: Window) => {
-    const material = await read(window, await toldIn(store.reads, window))
+    const material = await read(window, { told: await toldIn(store.reads, window) })
     return { window, told: material.book.rows, ...(await observe(material)) }
   }
   const operationsOf = async (

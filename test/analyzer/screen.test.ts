@@ -276,7 +276,7 @@ describe('joined calls', () => {
   test('by their ids alone, too', async () => {
     const told = await edgeRows(store.reads, window)
     const ids = told.map(({ edge }) => edge).filter((_, index) => index % 3 === 0)
-    const { rows: found } = await createBooks(store).read(window, ids)
+    const { rows: found } = await createBooks(store).read(window, { edges: ids })
     const counts = ({ edge, requests, denied }: UsageRow) => `${edge} ${requests} ${denied}`
     expect(found.map(counts).sort()).toEqual(
       told

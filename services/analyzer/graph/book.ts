@@ -10,8 +10,8 @@ import {
   joinedEdgesAfter,
   namingState,
 } from '../../store/queries/known-edges.ts'
-import { edgeRows, edgeUsage, type UsageRow, type Window } from '../../store/queries/rollups.ts'
-import { type Told, toldIn } from '../../store/queries/told.ts'
+import { type AskedUsage, edgeRows, edgeUsage, type UsageRow, type Window } from '../../store/queries/rollups.ts'
+import { toldIn } from '../../store/queries/told.ts'
 import type { Store } from '../../store/store.ts'
 import { type Atlas, createAtlas } from './atlas.ts'
 import { createNames, type EndNames, type Names } from './calls.ts'
@@ -34,8 +34,8 @@ export interface Book {
 export interface Books {
   /** Edges that decide what counts around a node: see `Atlas`; undefined where that takes all edges. */
   around(focus: string, depth: number): Promise<string[] | undefined>
-  /** The book as of now, with the edges of a window and their usage, of all or of some. @param told where it is known already */
-  read(window: Window, edges?: readonly string[], told?: Told): Promise<Book & { rows: UsageRow[] }>
+  /** The book as of now, with the edges of a window and their usage, of all or of some; times that were not asked for are ''. */
+  read(window: Window, asked?: Partial<AskedUsage>): Promise<Book & { rows: UsageRow[] }>
 }
 
 /**
@@ -93,12 +93,12 @@ export function createBooks(store: Store, edgesMax = BOOK_EDGES_MAX): Books {
     askedAt = now
     return found
   }
-  const readWindow = async (window: Window, some?: readonly string[], isTold?: Told) => {
-    const told = isTold ?? (await toldIn(store.reads, window))
+  const readWindow = async (window: Window, { told, ...only }: Partial<AskedUsage> = {}) => {
+    const asked: AskedUsage = { told: told ?? (await toldIn(store.reads, window)), ...only }
     // What is new is asked for beside.
-    let [opened, usage] = await Promise.all([open(), book && edgeUsage(store.reads, window, told, some)])
+    let [opened, usage] = await Promise.all([open(), book && edgeUsage(store.reads, window, asked)])
     if (!opened) return await bookOf(store, window)
-    usage ??= await edgeUsage(store.reads, window, told, some)
+    usage ??= await edgeUsage(store.reads, window, asked)
     let rows = usedRows(known.inOrder(), usage)
     if (rows.length < usage.edge.length) {
       // Some came after the book was opened.
@@ -172,8 +172,8 @@ function usedRows(edges: readonly NamedRow[], usage: Usage): UsageRow[] {
       ...edge,
       requests: usage.requests[index] ?? 0,
       denied: usage.denied[index] ?? 0,
-      first_seen: usage.first_seen[index] ?? '',
-      last_seen: usage.last_seen[index] ?? '',
+      first_seen: usage.first_seen?.[index] ?? '',
+      last_seen: usage.last_seen?.[index] ?? '',
       mark: usage.mark[index] ?? 0,
       active: usage.active[index] ?? 0,
     })
