@@ -267,6 +267,10 @@ describe.skipIf(!labBinary() && !required('CINCH_REQUIRE_LAB'))('the closed loop
     const allowed = await replayed(day, review.repository)
     expect(allowed.refused.map(callText)).toEqual(after.refused.map(callText))
     expect(allowed).toMatchObject({ newly_denied: [], newly_allowed: [], uncertain: [] })
+    // What was enforced before is there to go back to, approval and all.
+    await review.policies('roll-back', callee, ...WHY)
+    const back = (await review.drafts()).filter((one) => one.callee === callee)
+    expect(back.map(({ state, wanted }) => `${state} ${wanted}`)).toEqual(['approved enforced', 'enforced withdrawn'])
   })
 
   test('the same permissions as Istio’s policies, in the same Envoys: they guard as much', async () => {
