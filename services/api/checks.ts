@@ -1,12 +1,15 @@
 import { assess, count, type Readers, type Said } from '../analyzer/checks/assess.ts'
 import { hopName } from '../analyzer/checks/check.ts'
 import { type Scope, scoped } from '../analyzer/checks/scope.ts'
+import { directoryLinks } from '../analyzer/directory/links.ts'
 import { reportOf } from '../analyzer/findings/from-check.ts'
+import { bothEnds } from '../analyzer/graph/both-ends.ts'
 import { observedOperations } from '../analyzer/graph/operations.ts'
 import { sumByCallee } from '../analyzer/metrics/completeness.ts'
 import type { Assessment } from '../model/check.ts'
 import type { NoisyCaller } from '../model/graph.ts'
 import { expectations } from '../store/queries/chain-counts.ts'
+import { logFields } from '../store/queries/log-fields.ts'
 import type { Window } from '../store/queries/rollups.ts'
 import { saveVerdicts } from '../store/queries/verdicts.ts'
 import type { Store } from '../store/store.ts'
@@ -76,6 +79,12 @@ function readersOf(window: Window, { store, graphs, chainsOf }: CheckSources): R
       return (await expectations(store.reads, window)).filter(({ kind }) => kind === 'user_lost')
     },
     completeness: async () => sumByCallee((await completeness(store, window)).hours),
+    both_ends: async () => {
+      const { told, names } = await observed()
+      return bothEnds(told, names)
+    },
+    fields: () => logFields(store.reads, window),
+    changes: () => directoryLinks(store, window),
   }
 }
 

@@ -47,6 +47,18 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 /** Of a part of a path: ids of users and workloads are longer than the router's hundred characters. */
 const PARAMETER_LENGTH_MAX = 2_048
 
+/** What the API serves. */
+const API_ROUTES = [
+  readRoutes,
+  checkRoutes,
+  findingRoutes,
+  liveRoutes,
+  templateRoutes,
+  policyRoutes,
+  lifecycleRoutes,
+  riskRoutes,
+]
+
 /** Routes that ask for no admin token: probes, the page, and what senders write to, which asks for theirs. */
 const OPEN_ROUTES = new Set(['/healthz', '/readyz', '/ingest/:source', '/api/v1/write'])
 const PAGE_ROUTE = '/*'
@@ -129,14 +141,7 @@ export async function createServer({
   if (roles.collector) ingestRoutes(app, cinch, isAdmin)
   if (roles.collector) remoteWriteRoutes(app, cinch, isAdmin)
   if (!roles.api) return app
-  readRoutes(app, cinch)
-  checkRoutes(app, cinch)
-  findingRoutes(app, cinch)
-  liveRoutes(app, cinch)
-  templateRoutes(app, cinch)
-  policyRoutes(app, cinch)
-  lifecycleRoutes(app, cinch)
-  riskRoutes(app, cinch)
+  for (const routes of API_ROUTES) routes(app, cinch)
   const page = join(packageRoot(), 'web/dist')
   if (existsSync(page)) await app.register(fastifyStatic, { root: page })
   return app

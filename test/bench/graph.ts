@@ -3,14 +3,13 @@ import type { EdgeRow, Window } from '../../services/store/queries/rollups.ts'
 import { run, type Store } from '../../services/store/store.ts'
 import { EDGES } from './lines.ts'
 
-const DAY: Window = { since: '2026-11-20T00:00:00Z', until: '2026-11-21T00:00:00Z' }
+export const DAY: Window = { since: '2026-11-20T00:00:00Z', until: '2026-11-21T00:00:00Z' }
 const REPEATS = 15
 const INSERT_ROWS = 1_000_000
 
 /** Times the graph of a day over the same edges, for any number of requests; what is measured is checked to be the whole graph. */
 export async function measureGraph(store: Store, requests: number, rows: (window: Window) => Promise<EdgeRow[]>) {
-  for (let at = 0; at < requests; at += INSERT_ROWS)
-    await insertRequests(store, at, Math.min(INSERT_ROWS, requests - at), requests)
+  await insertDay(store, requests)
   const timed = async (work: () => Promise<unknown>) => {
     const started = performance.now()
     await work()
@@ -26,6 +25,12 @@ export async function measureGraph(store: Store, requests: number, rows: (window
   const total = found.reduce((sum, row) => sum + row.requests, 0)
   if (total !== requests) throw new Error(`the graph has ${total} requests instead of ${requests}`)
   return { edges: found.length, first, milliseconds: middle(times), answer: middle(answers) }
+}
+
+/** So many requests of one day. */
+export async function insertDay(store: Store, requests: number): Promise<void> {
+  for (let at = 0; at < requests; at += INSERT_ROWS)
+    await insertRequests(store, at, Math.min(INSERT_ROWS, requests - at), requests)
 }
 
 const middle = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN

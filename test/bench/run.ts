@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { migrate } from '../../services/store/migrate.ts'
 import { openStore, type Store } from '../../services/store/store.ts'
 import { type Bench, type Figure, format, type Part } from './bench.ts'
+import { checks } from './parts/checks.ts'
 import { graph } from './parts/graph.ts'
 import { kafka } from './parts/kafka.ts'
 import { lines } from './parts/lines.ts'
@@ -20,7 +21,7 @@ import { templates } from './parts/templates.ts'
  * is fair to all; a way's figure is the median of its turns. `--only NAME,…` runs these parts; `--lines`, `--turns` and
  * `--quick` make it smaller.
  */
-const PARTS: Part[] = [lines, spans, network, kafka, graph, size, templates, policies, risk]
+const PARTS: Part[] = [lines, spans, network, kafka, graph, size, templates, policies, risk, checks]
 
 const { values: options } = parseArgs({
   options: {

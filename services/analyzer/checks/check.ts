@@ -1,10 +1,13 @@
 import type { SubjectTally, Tally } from '../../model/check.ts'
+import type { DirectoryLink } from '../../model/directory.ts'
 import type { Severity } from '../../model/finding.ts'
 import type { GraphNode } from '../../model/graph.ts'
 import type { Inventory } from '../../model/inventory.ts'
 import type { ObservedOperation } from '../../model/operation.ts'
+import type { LogFields } from '../../store/queries/log-fields.ts'
 import type { UsageRow } from '../../store/queries/rollups.ts'
 import type { ContextLost, RootReport } from '../chains/report.ts'
+import type { BothEnds } from '../graph/both-ends.ts'
 import type { Call } from '../graph/calls.ts'
 import type { Completeness } from '../metrics/completeness.ts'
 
@@ -30,6 +33,12 @@ export interface Facts {
   users_along: readonly { caller: string; callee: string; met: number; unmet: number }[]
   /** Logs beside request counters, by callee. */
   completeness: readonly Completeness[]
+  /** The logs of both ends of a pair. */
+  both_ends: readonly BothEnds[]
+  /** What lines of access logs tell, by source. */
+  fields: readonly LogFields[]
+  /** Changes in directories, with what led to them. */
+  changes: readonly DirectoryLink[]
 }
 
 /** One question with a yes, a no or a "not enough is known": a function of what was read. */

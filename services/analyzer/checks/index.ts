@@ -7,9 +7,13 @@ import { forwardedContext } from './forwarded-context.ts'
 import { ingressThroughGateway } from './ingress-through-gateway.ts'
 import { keptUsers } from './kept-users.ts'
 import { knownWorkloads } from './known-workloads.ts'
+import { linkedChanges } from './linked-changes.ts'
+import { logFields } from './log-fields.ts'
 import { loggedRequests } from './logged-requests.ts'
 import { oneIdentity } from './one-identity.ts'
 import { ownReporter } from './own-reporter.ts'
+import { reportersAgree } from './reporters-agree.ts'
+import { sameDecisions } from './same-decisions.ts'
 import { usersOnRequests } from './users-on-requests.ts'
 import { verifiedCallers } from './verified-callers.ts'
 
@@ -19,6 +23,8 @@ export const CHECKS: readonly Check[] = [
   bypassedEnforcement,
   ownReporter,
   loggedRequests,
+  reportersAgree,
+  logFields,
   oneIdentity,
   knownWorkloads,
   usersOnRequests,
@@ -27,4 +33,6 @@ export const CHECKS: readonly Check[] = [
   forwardedContext,
   ingressThroughGateway,
   egressThroughProxy,
+  sameDecisions,
+  linkedChanges,
 ]

@@ -55,6 +55,13 @@ export function scoped(readers: Readers, scope: Scope): Readers {
       const isIn = await isCallee()
       return (await readers.completeness()).filter(({ callee }) => isIn(callee))
     },
+    both_ends: async () => {
+      const isIn = await isCallee()
+      return (await readers.both_ends()).filter(({ callee }) => isIn(callee))
+    },
+    // Senders and directories are of no part.
+    fields: async () => [],
+    changes: async () => [],
   }
 }
 

@@ -5,8 +5,9 @@ import { CHECKS } from '../../../services/analyzer/checks/index.ts'
 import { REQUIREMENTS } from '../../../services/analyzer/checks/requirements.ts'
 import type { Assessment } from '../../../services/model/check.ts'
 import { openApi, type TestApi } from '../../api/support.ts'
+import type { Scenario } from './loads.ts'
 import { insertRequests } from './rows.ts'
-import { SCENARIOS, type Scenario } from './scenarios.ts'
+import { SCENARIOS } from './scenarios.ts'
 
 let api: TestApi
 beforeAll(async () => {

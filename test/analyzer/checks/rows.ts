@@ -21,6 +21,10 @@ export interface Row {
   user?: string
   path?: string
   agent?: string
+  cluster?: string
+  decision?: 'allowed' | 'denied'
+  /** Whether its lines carry a trace id. */
+  trace?: boolean
 }
 
 const HOUR_S = 3_600
@@ -54,17 +58,20 @@ export async function insertRequests(
     user: row.user ?? '',
     path: row.path ?? '/a',
     agent: row.agent ?? '',
+    cluster: row.cluster ?? '',
+    decision: row.decision ?? 'allowed',
+    trace: row.trace ?? false,
   }))
   await run(
     store.jobs,
-    `INSERT INTO request (time, source_format, sender, reporter, enforcement_point, mtls, source_evidence, source_namespace, source_workload, source_principal,
+    `INSERT INTO request (time, cluster, trace_id, source_format, sender, reporter, enforcement_point, mtls, source_evidence, source_namespace, source_workload, source_principal,
        source_address, destination_namespace, destination_workload, destination_principal, destination_service, destination_kind, workload_port, protocol,
        method, path, shape, status, decision, stage, user_issuer, user_subject, user_agent)
-     SELECT {start:DateTime('UTC')} + toIntervalSecond(arrayJoin(range(times)) * step), format, 'operator', reporter, point, mtls, evidence,
+     SELECT {start:DateTime('UTC')} + toIntervalSecond(arrayJoin(range(times)) * step), cluster, if(trace, unhex(repeat('ab', 16)), ''), format, 'operator', reporter, point, mtls, evidence,
        if(from = '', '', {namespace:String}), from, from_identity, toIPv6(address), if(to = '', '', {namespace:String}), to, identity, service, kind, 8080, 'http',
-       'GET', path, path, 200, 'allowed', 'end', if(user = '', '', 'https://id.example'), user, agent
+       'GET', path, path, 200, decision, 'end', if(user = '', '', 'https://id.example'), user, agent
      FROM format(JSONEachRow, 'times UInt32, step UInt32, reporter String, point String, format String, mtls String, evidence String, from String,
-       from_identity String, address String, to String, identity String, service String, kind String, user String, path String, agent String', {rows:String})`,
+       from_identity String, address String, to String, identity String, service String, kind String, user String, path String, agent String, cluster String, decision String, trace Bool', {rows:String})`,
     {
       namespace,
       start: start.replace('T', ' ').slice(0, 19),

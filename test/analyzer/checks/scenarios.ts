@@ -1,29 +1,5 @@
-import { operator } from '../../../services/collector/origin.ts'
-import type { CheckResult } from '../../../services/model/check.ts'
-import { run } from '../../../services/store/store.ts'
-import type { TestApi } from '../../api/support.ts'
-import { type ShortSpan, spanLine } from '../../support/telemetry.ts'
+import { changes, counters, declare, type Scenario, sendChains, usersAlong } from './loads.ts'
 import type { Row } from './rows.ts'
-
-/** Where and when a scenario plays: a namespace and a day of its own. */
-export interface Place {
-  namespace: string
-  /** ISO 8601, UTC. */
-  start: string
-}
-
-/** Telemetry, and what one check must say of it. */
-export interface Scenario {
-  check: string
-  what: string
-  verdict: CheckResult['verdict']
-  /** Met, unmet and untold, counted by hand. */
-  counts: [number, number, number]
-  /** Part of the first sample. */
-  sample?: string
-  rows?: Row[]
-  load?(api: TestApi, place: Place): Promise<void>
-}
 
 const OUTSIDE: Row = { from: '', address: '203.0.113.7', mtls: 'no' }
 const INGRESS: Row = {
@@ -62,6 +38,10 @@ const FLOW: Row = {
   evidence: 'address',
   service: '',
 }
+
+const inCluster = (cluster: string) =>
+  Array.from({ length: 20 }, (_, at): Row => ({ times: 2, cluster, path: `/p${at}` }))
+const [EAST, WEST] = [inCluster('east'), inCluster('west')]
 
 export const SCENARIOS: Scenario[] = [
   { check: 'encrypted-hops', what: 'all of it mutual TLS', verdict: 'met', counts: [150, 0, 0], rows: [{}] },
@@ -330,57 +310,64 @@ export const SCENARIOS: Scenario[] = [
     load: counters(200),
   },
   { check: 'logged-requests', what: 'no counters', verdict: 'not_enough_data', counts: [0, 0, 0], rows: [{}] },
+
+  {
+    check: 'reporters-agree',
+    what: 'both ends tell of as many',
+    verdict: 'met',
+    counts: [1, 0, 0],
+    rows: [{}, { ...PEER_ONLY, service: 'orders.{ns}' }],
+  },
+  {
+    check: 'reporters-agree',
+    what: 'the callee leaves a quarter out',
+    verdict: 'not_met',
+    counts: [0, 1, 0],
+    sample: '150 of 200 logged by the callee',
+    rows: [{}, { ...PEER_ONLY, times: 200, service: 'orders.{ns}' }],
+  },
+  { check: 'reporters-agree', what: 'one end alone', verdict: 'not_enough_data', counts: [0, 0, 0], rows: [{}] },
+
+  { check: 'log-fields', what: 'all of them', verdict: 'met', counts: [5, 0, 0], rows: [{ trace: true }] },
+  {
+    check: 'log-fields',
+    what: 'no trace id in two of a hundred',
+    verdict: 'not_met',
+    counts: [4, 1, 0],
+    sample: 'istio-json (operator): trace_id in 147 of 150 lines',
+    rows: [{ times: 147, trace: true }, { times: 3 }],
+  },
+  {
+    check: 'log-fields',
+    what: 'hardly any lines',
+    verdict: 'not_enough_data',
+    counts: [0, 0, 5],
+    rows: [{ times: 50 }],
+  },
+
+  { check: 'same-decisions', what: 'alike in both', verdict: 'met', counts: [20, 0, 0], rows: [...EAST, ...WEST] },
+  {
+    check: 'same-decisions',
+    what: 'one that the other cluster denies',
+    verdict: 'not_met',
+    counts: [20, 1, 0],
+    sample: '(east: allowed, west: denied)',
+    rows: [
+      ...[...EAST, ...WEST],
+      { times: 2, cluster: 'east', path: '/x' },
+      { times: 2, cluster: 'west', path: '/x', decision: 'denied' },
+    ],
+  },
+  { check: 'same-decisions', what: 'one cluster', verdict: 'not_enough_data', counts: [0, 0, 0], rows: EAST },
+
+  { check: 'linked-changes', what: 'each in a session', verdict: 'met', counts: [25, 0, 0], load: changes(25, 0) },
+  {
+    check: 'linked-changes',
+    what: 'two by somebody who never signed in',
+    verdict: 'not_met',
+    counts: [25, 2, 0],
+    sample: 'okta: eve@example.com user.update',
+    load: changes(25, 2),
+  },
+  { check: 'linked-changes', what: 'too few', verdict: 'not_enough_data', counts: [5, 0, 0], load: changes(5, 0) },
 ]
-
-let traces = 1
-/** `web` calls `orders`, and that `stock`; of some of the chains a span in the middle is missing. */
-async function sendChains(api: TestApi, { namespace, start }: Place, chains: number, broken = 0): Promise<void> {
-  const spans = Array.from({ length: chains }, (_, index): ShortSpan[] => {
-    const of = { namespace, trace: traces++, at: Date.parse(start) + index * 1_000 }
-    const chain: ShortSpan[] = [
-      { ...of, id: 1, service: 'web', kind: 'server', route: '/buy' },
-      { ...of, id: 2, parent: 1, service: 'web', kind: 'client' },
-      { ...of, id: 3, parent: 2, service: 'orders', kind: 'server', route: '/orders' },
-      { ...of, id: 4, parent: 3, service: 'orders', kind: 'client' },
-      { ...of, id: 5, parent: 4, service: 'stock', kind: 'server', route: '/stock' },
-    ]
-    return index < broken ? chain.filter(({ id }) => id !== 2) : chain
-  })
-  await api.cinch.ingestRequest('otlp-traces', operator(), Buffer.from(spanLine(spans.flat())))
-}
-
-async function declare(api: TestApi, { namespace }: Place, names: string[], category: string): Promise<void> {
-  const objects = names.map((name) => ({
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name, namespace, labels: category === '' ? {} : { category } },
-    spec: { template: { metadata: { labels: { app: name } }, spec: { serviceAccountName: name } } },
-  }))
-  const body = objects.map((one) => JSON.stringify(one)).join('\n---\n')
-  await api.cinch.ingestRequest('kubernetes-objects', operator(), Buffer.from(body))
-}
-
-/** As the analyzer counts hops along chains. */
-function usersAlong(met: number, unmet: number): Scenario['load'] & {} {
-  return async ({ store }, { namespace, start }) =>
-    await run(
-      store.jobs,
-      `INSERT INTO chain_expectation (minute, kind, caller, callee, met, unmet, version)
-       SELECT {start:DateTime('UTC')}, 'user_lost', {namespace:String} || '/web', {namespace:String} || '/orders', {met:UInt64}, {unmet:UInt64}, 1`,
-      { namespace, start: start.replace('T', ' ').slice(0, 19), met, unmet },
-    )
-}
-
-/** As the analyzer counts what the callee's proxy told. */
-function counters(requests: number): Scenario['load'] & {} {
-  return async ({ store }, { namespace, start }) =>
-    await run(
-      store.jobs,
-      `INSERT INTO metric_hour (hour, sender, target, series, metric, measure, reporter, destination_namespace, destination_workload, destination_service,
-         destination_kind, source_evidence, protocol, mtls, requests, first_seen, last_seen, version)
-       SELECT {start:DateTime('UTC')}, 'operator', 1, 1, 'istio_requests_total', 'requests', 'destination', {namespace:String}, 'orders',
-         'orders.' || {namespace:String}, 'internal', 'claimed', 'http', 'yes', {requests:UInt64}, {start:DateTime('UTC')}, {start:DateTime('UTC')},
-         toUnixTimestamp64Milli(now64(3))`,
-      { namespace, start: start.replace('T', ' ').slice(0, 19), requests },
-    )
-}
