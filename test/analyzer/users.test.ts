@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Generated } from '../../policy-gen/generate.ts'
+import type { PolicyDiff } from '../../services/model/diff.ts'
 import type { ReplayResult } from '../../services/model/replay.ts'
 import { AGE_BOUNDS_S, distinctUsers, OLDER_S } from '../../services/model/users.ts'
 import { run } from '../../services/store/store.ts'
 import { openApi, type TestApi } from '../api/support.ts'
+import { engineBinary } from '../lab/engines/setup.ts'
 import { seeded } from '../policy-gen/support.ts'
+import { required } from '../requirements.ts'
 
 /**
  * Requests with and without users, some of them refused, at two callees, one of whose proxies verifies tokens; everything that is
@@ -91,7 +94,10 @@ beforeAll(async () => {
   // What is asked from here on must not need the facts.
   await run(api.store.jobs, 'TRUNCATE TABLE request')
 })
-afterAll(() => api.close())
+afterAll(async () => {
+  vi.unstubAllEnvs()
+  await api.close()
+})
 
 async function insert(requests: Request[]): Promise<void> {
   await run(
@@ -161,43 +167,57 @@ test('the evidence counts users and says nothing of who they were', async () => 
   expect(names).toEqual([])
 })
 
-test('replay decides each class of users apart: its counts are those of the requests', async () => {
-  const { files } = await generate()
-  const allowed = (one: Request) => {
-    if (one.callee === 'stock') return true
-    const has = (group: string) => one.user_groups.includes(group)
-    const rule: Record<string, boolean> = {
-      '/mine': has('all'),
-      '/admin': one.user_issuer === ID && has('admin'),
-      '/partners': one.user_issuer === PARTNERS && has('all'),
+const opa = engineBinary('opa')
+const TARGETS = ['istio', 'envoy-rbac', 'cedar', ...(opa || required('CINCH_REQUIRE_ENGINES') ? ['opa-rego'] : [])]
+test.each(TARGETS)(
+  '%s: replay decides each class of users apart: its counts are those of the requests',
+  async (target) => {
+    vi.stubEnv('CINCH_OPA', opa)
+    const { files } = await generate({ target })
+    const allowed = (one: Request) => {
+      if (one.callee === 'stock') return true
+      const has = (group: string) => one.user_groups.includes(group)
+      const rule: Record<string, boolean> = {
+        '/mine': has('all'),
+        '/admin': one.user_issuer === ID && has('admin'),
+        '/partners': one.user_issuer === PARTNERS && has('all'),
+      }
+      return rule[one.path] ?? true
     }
-    return rule[one.path] ?? true
-  }
-  const count = (refused: boolean, kept: boolean, status?: number) =>
-    window.filter(
-      (one) =>
-        (one.decision === 'denied') === refused &&
-        allowed(one) === kept &&
-        (status === undefined || one.status === status),
-    ).length
-  const replayed = await api.ask('/api/v1/policies/replay', { method: 'POST', payload: { files, ...WINDOW } })
-  const result = replayed.json<ReplayResult>()
-  expect(result.uncertain).toEqual([])
-  expect(count(true, false)).toBeGreaterThan(20)
-  expect({
-    requests: result.requests,
-    still_allowed: result.still_allowed,
-    still_denied: result.still_denied,
-    newly_allowed: sum(result.newly_allowed),
-    newly_denied: sum(result.newly_denied),
-  }).toEqual({
-    requests: window.length,
-    still_allowed: count(false, true),
-    still_denied: count(true, false),
-    newly_allowed: count(true, true),
-    newly_denied: 0,
-  })
-})
+    const count = (refused: boolean, kept: boolean, status?: number) =>
+      window.filter(
+        (one) =>
+          (one.decision === 'denied') === refused &&
+          allowed(one) === kept &&
+          (status === undefined || one.status === status),
+      ).length
+    const replayed = await api.ask('/api/v1/policies/replay', { method: 'POST', payload: { files, ...WINDOW } })
+    const result = replayed.json<ReplayResult>()
+    expect(result.uncertain).toEqual([])
+    expect(count(true, false)).toBeGreaterThan(20)
+    expect({
+      requests: result.requests,
+      still_allowed: result.still_allowed,
+      still_denied: result.still_denied,
+      newly_allowed: sum(result.newly_allowed),
+      newly_denied: sum(result.newly_denied),
+    }).toEqual({
+      requests: window.length,
+      still_allowed: count(false, true),
+      still_denied: count(true, false),
+      newly_allowed: count(true, true),
+      newly_denied: 0,
+    })
+    const diff = await api.ask('/api/v1/policies/diff', { method: 'POST', payload: { files, ...WINDOW } })
+    expect(diff.json<PolicyDiff>(), diff.body).toMatchObject({
+      grant: [],
+      revoke: [],
+      restrict: [],
+      uncertain: 0,
+      kept: 12,
+    })
+  },
+)
 
 test.each([
   ['acr', ['phr'], ({ acr }: Request) => acr === 'phr'],
