@@ -174,6 +174,25 @@ describe('single lines', () => {
     expect(await callers(store)).toEqual([' forwarded_address none'])
   })
 
+  test('where no line asks who called nothing is looked for, until one does', async () => {
+    const store = await joined('join-none', [])
+    const { jobs } = store.store
+    const sent: string[] = []
+    const command = jobs.command.bind(jobs)
+    jobs.command = (params) => {
+      sent.push(params.query)
+      return command(params)
+    }
+    const writes = () => sent.filter((query) => query.startsWith('INSERT INTO joined_call (')).length
+    await store.request('istio-json', openedBy('web', '10.0.0.3:100'), {})
+    await joinCallers(store.store)
+    expect(writes()).toBe(0)
+    await store.request('istio-json', taken('10.0.0.3:100'), {})
+    await joinCallers(store.store)
+    expect(writes()).toBe(1)
+    expect(await callers(store)).toEqual(['shop/web request joined'])
+  })
+
   test('two that claim one connection are nobody, and who they were is kept', async () => {
     const store = await joined('join-two', [])
     const lines = [taken('10.0.0.3:100'), openedBy('web', '10.0.0.3:100'), openedBy('mail', '10.0.0.3:100')]

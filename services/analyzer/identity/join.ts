@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   changedMinutes,
-  halvesNear,
   markJoined,
   minutesOfRelays,
-  rangeOf,
+  toJoin,
   writeJoined,
   writeJoinedHours,
 } from '../../store/queries/join.ts'
@@ -50,9 +49,13 @@ export async function joinCallers(
   }
 }
 
-/** Joins minutes, however far apart, with as few statements as their lines allow: the engine takes a second to analyse one. */
+/**
+ * Joins minutes, however far apart, with as few statements as their lines allow: the engine takes 300 ms to analyse one. Where no line
+ * asks who called, as in a mesh that proves every caller, there is none.
+ */
 async function joinMinutes(store: Store, minutes: number[], pauseMs: number, halvesMax: number): Promise<void> {
-  const halves = await halvesNear(store.jobs, rangeOf(minutes))
+  const { halves, asking, found } = await toJoin(store.jobs, minutes)
+  if (asking + found === 0) return
   if (halves > Math.min(halvesMax, STATEMENT_HALVES) && minutes.length > 1) {
     const middle = minutes.length >> 1
     await joinMinutes(store, minutes.slice(0, middle), pauseMs, halvesMax)

@@ -2,7 +2,7 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import { LIMITS, query, run } from '../store.ts'
 import { RELAY_REACH } from './join-callers.ts'
 import { CALLS, COMMON, COUNTS } from './join-calls.ts'
-import { NEAR } from './join-halves.ts'
+import { ASKING, NEAR } from './join-halves.ts'
 import type { MinuteRange } from './spans.ts'
 
 const MINUTE_MS = 60_000
@@ -51,15 +51,23 @@ export async function minutesOfRelays(client: ClickHouseClient, minutes: Changed
   return rows.map(({ minute }) => minute)
 }
 
-/** How many halves a join of a range reads. */
-export async function halvesNear(client: ClickHouseClient, range: MinuteRange): Promise<number> {
-  const [row] = await query<{ halves: number }>(
+/** What a join of some minutes is about. */
+export interface ToJoin {
+  /** Halves that it reads. */
+  halves: number
+  /** Those of them that ask who called, and calls that were found before: without both there is nothing to write. */
+  asking: number
+  found: number
+}
+
+export async function toJoin(client: ClickHouseClient, minutes: readonly number[]): Promise<ToJoin> {
+  const [row] = await query<ToJoin>(
     client,
-    `SELECT count() AS halves FROM call_half WHERE ${NEAR}`,
-    { since: range.since / 1000, until: range.until / 1000 },
+    `SELECT count() AS halves, countIf(${ASKING}) AS asking, (SELECT count() FROM joined_call AS j WHERE ${OF_MINUTES}) AS found FROM call_half WHERE ${NEAR}`,
+    { ...paramsOf(minutes), part: 0, parts: 1 },
     'jobs',
   )
-  return row?.halves ?? 0
+  return row ?? { halves: 0, asking: 0, found: 0 }
 }
 
 export async function markJoined(client: ClickHouseClient, minutes: ChangedMinute[]): Promise<void> {
@@ -94,7 +102,6 @@ const UNREWRITTEN =
  * with the last part, those of parts that are no more.
  */
 export async function writeJoined(client: ClickHouseClient, minutes: number[], part = 0, parts = 1): Promise<void> {
-  const range = rangeOf(minutes)
   await run(
     client,
     `INSERT INTO joined_call (part, minute, ${ENDS}, ${COUNTED}, version)
@@ -108,14 +115,13 @@ export async function writeJoined(client: ClickHouseClient, minutes: number[], p
      )
      GROUP BY call
      SETTINGS ${LIMITS.jobs}, enable_materialized_cte = 1, ${UNREWRITTEN}`,
-    {
-      since: range.since / 1000,
-      until: range.until / 1000,
-      minutes: minutes.map((minute) => minute / 1000),
-      part,
-      parts,
-    },
+    { ...paramsOf(minutes), part, parts },
   )
+}
+
+function paramsOf(minutes: readonly number[]) {
+  const { since, until } = rangeOf(minutes)
+  return { since: since / 1000, until: until / 1000, minutes: minutes.map((minute) => minute / 1000) }
 }
 
 /** The range that some minutes are in, in order. Times are milliseconds since 1970. */
