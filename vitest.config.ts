@@ -10,6 +10,7 @@ export default defineConfig({
     // A process for each file: the embedded engine is native and takes one data directory per process.
     pool: 'forks',
     maxWorkers: 2,
+    globalSetup: 'test/support/template-setup.ts',
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

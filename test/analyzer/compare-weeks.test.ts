@@ -4,6 +4,7 @@ import { operator } from '../../services/collector/origin.ts'
 import { openStore, type Store } from '../../services/store/store.ts'
 import { random as seeded } from '../scenarios/random.ts'
 import { scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 
 /** Windows that begin and end in the midst of weeks, over the end of a month: what is expected is counted here, from the draws. */
 const room = scratch('compare-weeks')
@@ -27,7 +28,7 @@ const made = Array.from({ length: 900 }, () => {
 const principal = (service: number) => `cluster.local/ns/shop/sa/s${service}`
 
 beforeAll(async () => {
-  store = await openStore({ kind: 'chdb', dir: room.path('store') })
+  store = await openStore({ kind: 'chdb', dir: newStore(room.path('store')) })
   cinch = await openCinch(store)
   const lines = made.map(({ caller, callee, path, port, method, hour }, index) =>
     JSON.stringify({

@@ -5,6 +5,7 @@ import type { Change } from '../../services/model/comparison.ts'
 import { openStore, type Store } from '../../services/store/store.ts'
 import { random as seeded } from '../scenarios/random.ts'
 import { scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 
 /** What is expected is counted here, from the draws that the lines are made of. */
 const room = scratch('compare')
@@ -63,7 +64,7 @@ function lineOf({ caller, callee, path, window, denied, port }: Made, index: num
 
 const made = draw()
 beforeAll(async () => {
-  store = await openStore({ kind: 'chdb', dir: room.path('store') })
+  store = await openStore({ kind: 'chdb', dir: newStore(room.path('store')) })
   cinch = await openCinch(store)
   await cinch.ingestRequest('istio-json', operator(), Buffer.from(made.map(lineOf).join('\n')))
   await cinch.analyze()

@@ -14,6 +14,7 @@ import { migrate } from '../../services/store/migrate.ts'
 import { openStore, query, type Store } from '../../services/store/store.ts'
 import { seeded } from '../collector/lines.ts'
 import { runKilled } from '../support/killed.ts'
+import { newStore } from '../support/new-store.ts'
 import { traffic } from './join-traffic.ts'
 
 const SEED = Number(process.env['CINCH_KILL_SEED'] ?? 7)
@@ -28,6 +29,7 @@ const KILLED_BEFORE = 0.8
 const CHILD = fileURLToPath(new URL('join-kill-child.ts', import.meta.url))
 
 const dir = mkdtempSync(join(tmpdir(), 'cinch-join-kill-'))
+for (const name of ['undisturbed', 'killed']) newStore(join(dir, name))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 /** Calls of several hours; every batch has lines of all minutes, so that each changes what the one before it came to. */

@@ -8,6 +8,7 @@ import { findSource } from '../../services/collector/sources/index.ts'
 import { migrate } from '../../services/store/migrate.ts'
 import { openStore, query, type Store } from '../../services/store/store.ts'
 import { scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { type ShortSpan, spanLine } from '../support/telemetry.ts'
 
 const MINUTE = 60_000
@@ -80,7 +81,7 @@ describe('calls found in spans', () => {
   const room = scratch('pair')
   let store: Store
   beforeAll(async () => {
-    store = await openStore({ kind: 'chdb', dir: room.path('store') })
+    store = await openStore({ kind: 'chdb', dir: newStore(room.path('store')) })
     await migrate(store)
   })
   afterAll(async () => {

@@ -23,6 +23,7 @@ import { openStore, type Store } from '../../services/store/store.ts'
 import { random as seeded } from '../scenarios/random.ts'
 import { CLUSTERS, shopObjects, shopScenario, toYaml } from '../scenarios/shop.ts'
 import { scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { spanLine } from '../support/telemetry.ts'
 import { traffic } from './join-traffic.ts'
 
@@ -38,7 +39,7 @@ let all: UsageRow[]
 let graphs: Graphs
 
 beforeAll(async () => {
-  store = await openStore({ kind: 'chdb', dir: room.path('store') })
+  store = await openStore({ kind: 'chdb', dir: newStore(room.path('store')) })
   const cinch = await openCinch(store, { joinPace: HURRIED, gatherer: { answerWithinMs: 60_000 } })
   for (const cluster of CLUSTERS) {
     const objects = Buffer.from(toYaml(shopObjects(cluster)))

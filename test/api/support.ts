@@ -5,6 +5,7 @@ import { createServer } from '../../services/api/server.ts'
 import { readOrMakeToken } from '../../services/api/token.ts'
 import { openStore, type Params, query, type Store } from '../../services/store/store.ts'
 import { scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 
 /** A server on a store of its own. `ask` carries the admin token, `app.inject` nothing. */
 export interface TestApi {
@@ -22,7 +23,7 @@ export interface TestApi {
 
 export async function openApi(name: string): Promise<TestApi> {
   const room = scratch(name)
-  const store = await openStore({ kind: 'chdb', dir: room.path('store') })
+  const store = await openStore({ kind: 'chdb', dir: newStore(room.path('store')) })
   const cinch = await openCinch(store)
   const token = readOrMakeToken(join(store.dataDir, 'admin-token'))
   const roles = { api: true, collector: true }

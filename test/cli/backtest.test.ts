@@ -4,6 +4,7 @@ import type { Backtest, BacktestDay } from '../../services/model/backtest.ts'
 import { openStore } from '../../services/store/store.ts'
 import { loadShop } from '../scenarios/load.ts'
 import { runCli, scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 
 /** The scenario's month-end job runs on the 31st: the last day of one shop, and in the middle of the other. */
 const SHOPS = [
@@ -13,7 +14,7 @@ const SHOPS = [
 
 describe.each(SHOPS)('the shop, when $name', { timeout: 120_000 }, ({ end, cut }) => {
   const room = scratch('backtest')
-  const store = room.path('store')
+  const store = newStore(room.path('store'))
   const since = new Date(Date.parse(end) - 14 * 86_400_000).toISOString()
   let cinch: Cinch
   let told: Backtest

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Assessment } from '../../services/model/check.ts'
 import { createOscalValidator } from '../oscal/schema.ts'
 import { expectError, runHere, scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { accessLine } from '../support/telemetry.ts'
 
 const room = scratch('check')
-const store = room.path('store')
+const store = newStore(room.path('store'))
 afterAll(() => room.close())
 
 /** A name that would open a cell, a tag and a link of its own. */

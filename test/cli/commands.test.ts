@@ -5,10 +5,11 @@ import type { DisagreementsAnswer } from '../../services/api/disagreements.ts'
 import { ERRORS } from '../../services/model/errors.ts'
 import { openedBy, taken } from '../analyzer/join-lines.ts'
 import { expectError, runCli, runHere, scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { accessLine, callLine } from '../support/telemetry.ts'
 
 const room = scratch('commands')
-const store = room.path('store')
+const store = newStore(room.path('store'))
 
 beforeAll(async () => {
   writeFileSync(room.path('lines.log'), `${accessLine()}\n${accessLine({ path: '/orders/7' })}\n`)
@@ -169,7 +170,7 @@ describe('questions', () => {
   })
 
   test('who called, where nobody can be named: how many requests and why, and whose words differ', async () => {
-    const [own, file] = [room.path('unnamed'), room.path('unnamed.log')]
+    const [own, file] = [newStore(room.path('unnamed')), room.path('unnamed.log')]
     const lines = [taken('10.0.0.3:100'), openedBy('web', '10.0.0.3:100'), openedBy('mail\u001b[2J', '10.0.0.3:100')]
     writeFileSync(file, [...lines, taken('10.0.0.9:0', { path: '/b' })].join('\n'))
     expect((await runHere(['ingest', '--source', 'istio-json', file], { store: own })).code).toBe(0)
@@ -208,7 +209,7 @@ describe('questions', () => {
   })
 
   test('a window: spans back from now, half open, and what is no time', async () => {
-    const recent = room.path('recent')
+    const recent = newStore(room.path('recent'))
     const at = new Date().toISOString()
     const input = `${accessLine({ at })}\n${accessLine({ from: 'shop/old' })}\n`
     await runCli(['ingest', '--source', 'istio-json', '-'], { store: recent, input })
@@ -224,7 +225,7 @@ describe('questions', () => {
   })
 
   test('doctor: what is missing is exit 1', async () => {
-    const traces = room.path('traces')
+    const traces = newStore(room.path('traces'))
     await runCli(['ingest', '--source', 'otlp-traces', '-'], { store: traces, input: `${callLine('web', 'orders')}\n` })
     const ran = await runCli(['doctor'], { store: traces })
     expect(ran.code).toBe(1)

@@ -2,10 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Finding, FindingListing } from '../../services/model/finding.ts'
 import { expectError, runHere, scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { accessLine } from '../support/telemetry.ts'
 
 const room = scratch('findings')
-const store = room.path('store')
+const store = newStore(room.path('store'))
 afterAll(() => room.close())
 
 /** A name that would begin a line of its own and drive the terminal. */

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readFiles, writeFiles } from '../../services/cli/policy-files.ts'
 import type { Graph } from '../../services/model/graph.ts'
 import { expectError, type Ran, runCli, runHere, scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { accessLine, callLine } from '../support/telemetry.ts'
 
 const room = scratch('hostile')
-const store = room.path('store')
+const store = newStore(room.path('store'))
 const NAMES = ['\u001b]0;owned\u0007', 'two\nlines', '"quoted"', '<b>]]>', '\u009b31m', '../../escape']
 const NAMING = ['--evidence', 'claimed', '--principal', 'cluster.local/ns/{namespace}/sa/{workload}']
 /** Everything that a terminal would obey, but for the line breaks of the output itself. */

@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectError, runHere, type Served, scratch, startServe } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { accessLine } from '../support/telemetry.ts'
 
 /** The life of a draft on the command line, first where this process holds the store, then over the API of one that serves it. */
 const room = scratch('lifecycle')
-const store = room.path('store')
+const store = newStore(room.path('store'))
 const cinch = async (...args: string[]) => await runHere(args, { store })
 const WHY = ['--why', 'as agreed']
 const DECLARED = `permissions:

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { readFiles } from '../../services/cli/policy-files.ts'
 import type { Graph } from '../../services/model/graph.ts'
 import { expectError, runCli, runHere, type Served, scratch, startServe } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { accessLine, callLine } from '../support/telemetry.ts'
 
 const room = scratch('serve')
@@ -24,7 +25,7 @@ afterAll(async () => {
 })
 
 describe('the commands, while the service runs', () => {
-  const store = room.path('store')
+  const store = newStore(room.path('store'))
   let served: Served
   beforeAll(async () => {
     served = await serve(store)
@@ -145,7 +146,7 @@ describe('serve', () => {
   afterEach(stopAll)
 
   test('--roles api takes no telemetry, --roles collector answers no questions, and says so', async () => {
-    const store = room.path('roles')
+    const store = newStore(room.path('roles'))
     const api = await serve(store, ['--roles', 'api,analyzer'])
     expect((await api.get('/api/v1/graph')).status).toBe(200)
     const refused = await fetch(`${api.url}/ingest/istio-json`, {
@@ -179,7 +180,7 @@ describe('serve', () => {
   })
 
   test('a killed one leaves a store that opens, under the same token', async () => {
-    const store = room.path('killed')
+    const store = newStore(room.path('killed'))
     const first = await serve(store)
     await first.stop('SIGKILL')
     const second = await serve(store)

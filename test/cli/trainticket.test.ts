@@ -14,6 +14,7 @@ import type { Preflight } from '../../services/model/preflight.ts'
 import type { ReplayResult } from '../../services/model/replay.ts'
 import { required, SHARED_DATA } from '../requirements.ts'
 import { type Ran, runCli, scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { operationsOfSpans, type TruthCall } from '../support/trace-truth.ts'
 
 const TRACES = join(SHARED_DATA, 'trainticket/traces.otlp.jsonl.gz')
@@ -51,7 +52,7 @@ function asObserved(call: TruthCall): ObservedOperation {
 
 describe.skipIf(absent)('TrainTicket, from the file to the policies', () => {
   const room = scratch('trainticket')
-  const store = room.path('store')
+  const store = newStore(room.path('store'))
   const out = room.path('policies')
   let truth: TruthCall[]
   let ingested: Ran

@@ -7,6 +7,7 @@ import { readInventory } from '../../services/store/queries/inventory.ts'
 import { namingState } from '../../services/store/queries/known-edges.ts'
 import { openStore } from '../../services/store/store.ts'
 import { scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 
 /** As istiod's installation writes it, cut to what matters. */
 const configMap = (mesh: string, name = 'istio') => ({
@@ -28,7 +29,7 @@ const read = (...objects: unknown[]) => readObjects(objects, 'east')
 
 test('stored, they are in the inventory, and graphs are made anew', async () => {
   const room = scratch('mesh-config')
-  const store = await openStore({ kind: 'chdb', dir: room.path('store') })
+  const store = await openStore({ kind: 'chdb', dir: newStore(room.path('store')) })
   try {
     await migrate(store)
     const before = await namingState(store.reads)

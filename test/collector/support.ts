@@ -8,6 +8,7 @@ import { type Origin, operator } from '../../services/collector/origin.ts'
 import { findSource } from '../../services/collector/sources/index.ts'
 import { migrate } from '../../services/store/migrate.ts'
 import { openStore, type Params, query, type Store } from '../../services/store/store.ts'
+import { newStore } from '../support/new-store.ts'
 
 /** An embedded store of its own in a temporary directory: the engine allows one process per directory. */
 export interface TestStore {
@@ -35,7 +36,7 @@ export function filesBelow(root: string): string[] {
 export async function openTestStore(name: string): Promise<TestStore> {
   const dir = mkdtempSync(join(tmpdir(), `cinch-${name}-`))
   mkdirSync(join(dir, 'files'))
-  const store = await openStore({ kind: 'chdb', dir: join(dir, 'store') })
+  const store = await openStore({ kind: 'chdb', dir: newStore(join(dir, 'store')) })
   await migrate(store)
   const committer = createCommitter(store)
   let files = 0

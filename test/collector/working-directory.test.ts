@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findSource } from '../../services/collector/sources/index.ts'
 import { statementsFor } from '../../services/collector/statements/statements.ts'
+import { newStore } from '../support/new-store.ts'
 
 const MAIN = join(import.meta.dirname, '../../services/cli/main.ts')
 const SAMPLES = join(import.meta.dirname, '../../services/collector/sources')
@@ -25,7 +26,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 function ingest(id: string, sample: string, cwd: string): void {
   const file = join(SAMPLES, id, 'samples', sample)
-  const store = `chdb:${mkdtempSync(join(dir, 'store-'))}`
+  const store = `chdb:${newStore(mkdtempSync(join(dir, 'store-')))}`
   const args = [MAIN, 'ingest', '--json', '--store', store, '--source', id, file]
   const ran = spawnSync(process.execPath, args, { cwd, encoding: 'utf8' })
   expect(ran.stderr).toBe('')

@@ -7,6 +7,7 @@ import { packageRoot } from '../../services/store/root.ts'
 import { openStore } from '../../services/store/store.ts'
 import { loadShop } from '../scenarios/load.ts'
 import type { Truth } from '../scenarios/shop.ts'
+import { newStore } from '../support/new-store.ts'
 
 export interface Product {
   /** Address of the page, without a trailing slash. */
@@ -23,7 +24,7 @@ const END = new Date('2026-11-20T00:00:00Z')
 /** Starts the real product on a store of its own with a small shop in it, as `cinch serve` does. */
 export async function startProduct(): Promise<Product> {
   const dir = mkdtempSync(join(tmpdir(), 'cinch-page-'))
-  const store = await openStore({ kind: 'chdb', dir })
+  const store = await openStore({ kind: 'chdb', dir: newStore(dir) })
   const truth = await openCinch(store)
     .then((cinch) => loadShop(cinch, { requests: 8000, days: 3, end: END }))
     .finally(() => store.close())

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { packageRoot } from '../../services/store/root.ts'
 import { runCli, type Served, scratch, startServe } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { accessLine } from '../support/telemetry.ts'
 
 /** The very steps of the action and of the job, in a clone of a repository, against a running Cinch and a forge's API on loopback. */
@@ -53,7 +54,7 @@ const git = (...args: string[]) =>
   }).trim()
 
 beforeAll(async () => {
-  const store = room.path('store')
+  const store = newStore(room.path('store'))
   const lines = [
     accessLine(),
     accessLine({ from: 'shop/cart', path: '/carts' }),

@@ -6,6 +6,7 @@ import { type Cinch, openCinch } from '../../services/api/cinch.ts'
 import type { IngestResult } from '../../services/collector/ingest.ts'
 import { inputOf, openInput } from '../../services/collector/input/input.ts'
 import { openStore } from '../../services/store/store.ts'
+import { newStore } from '../support/new-store.ts'
 import type { Callee } from './envoy-config.ts'
 
 /** Cinch itself on a store of its own. */
@@ -20,7 +21,7 @@ export interface Product {
 
 export async function openProduct(): Promise<Product> {
   const dir = await mkdtemp(join(tmpdir(), 'cinch-lab-store-'))
-  const store = await openStore({ kind: 'chdb', dir })
+  const store = await openStore({ kind: 'chdb', dir: newStore(dir) })
   const cinch = await openCinch(store)
   return {
     cinch,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cinch, openCinch } from '../../services/api/cinch.ts'
 import type { Graph } from '../../services/model/graph.ts'
 import { openStore, run, type Store } from '../../services/store/store.ts'
+import { newStore } from '../support/new-store.ts'
 
 /*
  * The same requests in two channels, of which one began before the other ended: a request every minute from 05:00 of the 17th for
@@ -19,7 +20,7 @@ const dir = mkdtempSync(join(tmpdir(), 'cinch-channels-'))
 let store: Store
 let cinch: Cinch
 beforeAll(async () => {
-  store = await openStore({ kind: 'chdb', dir })
+  store = await openStore({ kind: 'chdb', dir: newStore(dir) })
   cinch = await openCinch(store)
   await insert('istio-json', 'operator', 0, OLD_UNTIL_MINUTE)
   await insert('envoy-als', 'proxies', NEW_FROM_MINUTE, MINUTES)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { migrate } from '../../services/store/migrate.ts'
 import { openStore, query, run, type Store } from '../../services/store/store.ts'
+import { newStore } from '../support/new-store.ts'
 
 /*
  * Two facts are of one edge only where all that makes an edge is the same: a caller or sender may choose its names so that, written
@@ -38,7 +39,7 @@ const OTHERS = {
 const dir = mkdtempSync(join(tmpdir(), 'cinch-edge-id-'))
 let store: Store
 beforeAll(async () => {
-  store = await openStore({ kind: 'chdb', dir })
+  store = await openStore({ kind: 'chdb', dir: newStore(dir) })
   await migrate(store)
 })
 afterAll(async () => {

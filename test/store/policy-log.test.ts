@@ -7,11 +7,12 @@ import { migrate } from '../../services/store/migrate.ts'
 import { readDraft, saveDrafts } from '../../services/store/queries/policy-log.ts'
 import { openStore, run, type Store } from '../../services/store/store.ts'
 import { scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 
 const room = scratch('policy-log')
 let store: Store
 beforeAll(async () => {
-  store = await openStore({ kind: 'chdb', dir: room.path('store') })
+  store = await openStore({ kind: 'chdb', dir: newStore(room.path('store')) })
   await migrate(store)
 })
 afterAll(async () => {

@@ -3,11 +3,12 @@ import { migrate } from '../../services/store/migrate.ts'
 import { applyRetention, DEFAULT_RETENTION, readRetention } from '../../services/store/retention.ts'
 import { openStore, query, run, type Store } from '../../services/store/store.ts'
 import { scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 
 const room = scratch('retention')
 let store: Store
 beforeAll(async () => {
-  store = await openStore({ kind: 'chdb', dir: room.path('store') })
+  store = await openStore({ kind: 'chdb', dir: newStore(room.path('store')) })
   await migrate(store)
 })
 afterAll(async () => {

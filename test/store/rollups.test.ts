@@ -6,12 +6,13 @@ import { migrate } from '../../services/store/migrate.ts'
 import { edgeRows, type KeptHours, operationRows, type Window } from '../../services/store/queries/rollups.ts'
 import { openStore, query, run, type Store } from '../../services/store/store.ts'
 import { seeded } from '../policy-gen/support.ts'
+import { newStore } from '../support/new-store.ts'
 
 /** Whole days are read from one rollup and the hours at a window's ends from another: together they are the facts themselves. */
 const dir = mkdtempSync(join(tmpdir(), 'cinch-rollups-'))
 let store: Store
 beforeAll(async () => {
-  store = await openStore({ kind: 'chdb', dir })
+  store = await openStore({ kind: 'chdb', dir: newStore(dir) })
   await migrate(store)
   await run(
     store.jobs,

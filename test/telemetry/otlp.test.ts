@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Served, scratch, startServe } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 import { accessLine } from '../support/telemetry.ts'
 
 /** What arrived at the endpoint, by path: the SDK's own exporter wrote it, as OTLP in JSON. */
@@ -30,7 +31,7 @@ beforeAll(async () => {
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
   })
-  served = await startServe(room.path('store'))
+  served = await startServe(newStore(room.path('store')))
   process.env = { ...saved }
 }, 60_000)
 

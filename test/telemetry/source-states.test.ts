@@ -6,6 +6,7 @@ import { migrate } from '../../services/store/migrate.ts'
 import { SOURCE_SUMS, storeTime } from '../../services/store/queries/batches.ts'
 import { openStore, query, run, type Store } from '../../services/store/store.ts'
 import { scratch } from '../support/cli.ts'
+import { newStore } from '../support/new-store.ts'
 
 const OLD = 100_000
 const DAY = 86_400
@@ -13,7 +14,7 @@ const room = scratch('source-states')
 let store: Store
 
 beforeAll(async () => {
-  store = await openStore({ kind: 'chdb', dir: room.path('store') })
+  store = await openStore({ kind: 'chdb', dir: newStore(room.path('store')) })
   await migrate(store)
   // A merge would write the old part anew within the test's second of settling.
   await run(store.jobs, 'SYSTEM STOP MERGES ingest_batch')

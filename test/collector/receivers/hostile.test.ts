@@ -7,6 +7,7 @@ import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openStore, query } from '../../../services/store/store.ts'
 import { scratch } from '../../support/cli.ts'
+import { newStore } from '../../support/new-store.ts'
 import { accessLine } from '../../support/telemetry.ts'
 import { seeded } from '../lines.ts'
 import { toProtobuf } from '../otlp.ts'
@@ -61,7 +62,7 @@ beforeAll(async () => {
       return ['--kafka', file]
     }),
   )
-  served = await serveReceivers(room.path('store'), kafka.flat())
+  served = await serveReceivers(newStore(room.path('store')), kafka.flat())
   const sources = ['otlp-traces', 'otlp-logs', 'otlp-metrics', 'envoy-als', 'istio-json', 'istio-metrics']
   headers = { authorization: `Bearer ${await served.register('shop', sources)}` }
   await works()

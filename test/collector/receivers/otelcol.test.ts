@@ -6,6 +6,7 @@ import { kafkaClassPath } from '../../lab/kafka/setup.ts'
 import { type RunningCollector, startCollector } from '../../lab/otelcol/collector.ts'
 import { collectorBinary } from '../../lab/otelcol/setup.ts'
 import { scratch } from '../../support/cli.ts'
+import { newStore } from '../../support/new-store.ts'
 import { accessLine } from '../../support/telemetry.ts'
 import { openTestKafka, type TestKafka } from '../kafka/support.ts'
 import { request, traceRequest } from './requests.ts'
@@ -119,7 +120,7 @@ describe.runIf(collectorBinary() !== undefined && kafkaClassPath() !== undefined
       `brokers: ['${kafka.broker.bootstrap}']\ntopics:\n  ${topics.join('\n  ')}\n`,
     )
     const args = ['--kafka', room.path('kafka.yaml'), '--quota-bytes-per-second', String(QUOTA)]
-    served = await serveReceivers(room.path('store'), args)
+    served = await serveReceivers(newStore(room.path('store')), args)
     const token: Record<string, string> = {}
     for (const sender of SENDERS)
       token[sender] = await served.register(sender, [sender.startsWith('logs') ? 'otlp-logs' : 'otlp-traces'])

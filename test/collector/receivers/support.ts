@@ -6,6 +6,7 @@ import { type ReceiverOptions, type Receivers, startReceivers } from '../../../s
 import type { Registration } from '../../../services/collector/senders.ts'
 import { openStore, type Params, query, type Store } from '../../../services/store/store.ts'
 import { scratch } from '../../support/cli.ts'
+import { newStore } from '../../support/new-store.ts'
 import { filesBelow } from '../support.ts'
 
 /** A store of its own with receivers on free ports. */
@@ -36,7 +37,9 @@ export async function openReceivers(
   url?: string,
 ): Promise<TestReceivers> {
   const room = scratch(name)
-  const store = await openStore(url === undefined ? { kind: 'chdb', dir: room.path('store') } : { kind: 'http', url })
+  const store = await openStore(
+    url === undefined ? { kind: 'chdb', dir: newStore(room.path('store')) } : { kind: 'http', url },
+  )
   const notes: string[] = []
   const note = (text: string) => void notes.push(text)
   const cinch = await openCinch(store, { gatherer: { note, ...gathererOptions } })
