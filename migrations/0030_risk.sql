@@ -3,7 +3,7 @@
 
 -- Only what cannot be forged by who sends telemetry of his own: the user's token was verified by a proxy whose word counts as
 -- `verified`, at the callee or a gateway, and nobody refused it (401). Values stand side by side in a row, and a dimension is read as the
--- sum over the others: an array of them for each line cost several times as much.
+-- sum over the others: apart, they would be as many rows as there are dimensions.
 -- `hour`: of the week, 0 to 167, from Monday, 00:00 UTC on. `login`: the token's `auth_time`; issuer, subject and login are a session.
 -- `network`: the client's /24, /48 of IPv6. `updated`: when it was last loaded, so that a job finds what is new. `groups`: a JSON list, as the last
 -- token had it: texts of few kinds, for an array in each row cost as much as all that is counted.
