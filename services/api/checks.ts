@@ -43,6 +43,7 @@ export interface CheckSources {
 
 export function createChecks(sources: CheckSources): Checks {
   const { store, said } = sources
+  let kept = ''
   return {
     assess: async (window, { requirement = '', ...scope }) => {
       const counted = await count(window, scoped(readersOf(window, sources), scope), requirement)
@@ -52,7 +53,11 @@ export function createChecks(sources: CheckSources): Checks {
       const counted = await count(window, readersOf(window, sources))
       const { requirements } = assess(counted, await said())
       const day = new Date(Date.parse(window.until) - 1).toISOString().slice(0, 10)
-      await saveVerdicts(store.jobs, day, requirements, Date.parse(at))
+      const verdicts = requirements.map(({ id, verdict }) => ({ id, verdict }))
+      const text = JSON.stringify([day, verdicts])
+      // A service looks all the time, and verdicts change seldom.
+      if (text !== kept) await saveVerdicts(store.jobs, day, verdicts, Date.parse(at))
+      kept = text
       return counted.countings.map((counting) => reportOf(counting, window, at))
     },
   }
