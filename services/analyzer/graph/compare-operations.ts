@@ -9,7 +9,7 @@ import {
   presencesOf,
 } from '../../store/queries/compare.ts'
 import type { Store } from '../../store/store.ts'
-import { mostFirst, type Totals, totalsOf } from './compare.ts'
+import { byText, mostFirst, type Totals, totalsOf } from './compare.ts'
 import type { Pair } from './observed.ts'
 import type { Pairs, ToldPair } from './pairs.ts'
 
@@ -52,7 +52,7 @@ export async function changedOperations(
   for (const some of inParts(missing(candidates, told, added)))
     add(sums, added, await presencesOf(store.reads, of, some), told, true)
   const changed = [...changedOf(sums)]
-  const most = changed.sort(mostFirst).slice(0, OPERATIONS_MAX)
+  const most = changed.sort((a, b) => mostFirst(a, b) || byText(a.operation, b.operation)).slice(0, OPERATIONS_MAX)
   return {
     listed: await listed(store, of, most),
     totals: totalsOf(changed),
@@ -151,8 +151,11 @@ async function listed(store: Store, of: Compared, most: readonly Changed[]): Pro
       if (cut.has(`${edge} ${hours.operation[index]}`)) addRequests(hours, index)
   }
   // What has been stored for long enough is gone by the hour before it is by the week.
-  return all.filter(({ requests, requests_before }) => requests + requests_before > 0).sort(mostFirst)
+  return all.filter(({ requests, requests_before }) => requests + requests_before > 0).sort(inOrder)
 }
+
+const inOrder = (a: OperationChange, b: OperationChange) =>
+  mostFirst(a, b) || byText(a.method, b.method) || byText(a.path, b.path)
 
 function* inParts(asked: readonly (readonly [edge: string, operation: string])[]): Generator<Asked> {
   for (let from = 0; from < asked.length; from += ASKED_AT_ONCE) {

@@ -79,10 +79,13 @@ export function mostFirst(
   return (
     ORDER[a.change] - ORDER[b.change] ||
     Math.max(b.requests, b.requests_before) - Math.max(a.requests, a.requests_before) ||
-    (a.source < b.source ? -1 : a.source > b.source ? 1 : 0) ||
-    (a.destination < b.destination ? -1 : 1)
+    byText(a.source, b.source) ||
+    byText(a.destination, b.destination)
   )
 }
+
+/** Compares texts by their code units: what is alike otherwise has an order of its own, the same each time. */
+export const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 export function totalsOf(rows: readonly { change: Change }[]): Totals {
   const totals = { new: 0, gone: 0, changed: 0 }
