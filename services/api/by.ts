@@ -1,6 +1,9 @@
 import { CinchError } from '../model/errors.ts'
 import type { By } from './lifecycle/log.ts'
 
+/** Who says something over the API: there is one token so far, and who has it is called this. */
+export const HOLDER = 'admin'
+
 /** Of a text that is kept. */
 export const WHY_LENGTH_MAX = 1024
 

@@ -12,6 +12,7 @@ import {
   type Report,
   SEVERITIES,
 } from '../model/finding.ts'
+import { byText } from '../model/order.ts'
 import { createLease } from '../store/lease.ts'
 import { findingWords, lastVersion, readFindings, saveFindings } from '../store/queries/findings.ts'
 import { storedWindow, type Window } from '../store/queries/rollups.ts'
@@ -167,7 +168,7 @@ const rank = ({ severity }: Pick<Finding, 'severity'>) => SEVERITIES.indexOf(sev
 function listingOf(found: readonly Finding[]): Omit<FindingListing, 'window'> {
   const groups = [...Map.groupBy(found, ({ check, place }) => JSON.stringify([check, place])).values()]
     .map((of) => of.toSorted((a, b) => (a.last_seen < b.last_seen ? 1 : -1)))
-    .sort(([a], [b]) => (a && b ? rank(b) - rank(a) || compare(keyOf(a), keyOf(b)) : 0))
+    .sort(([a], [b]) => (a && b ? rank(b) - rank(a) || byText(keyOf(a), keyOf(b)) : 0))
   const listed = groups.flat()
   return {
     findings: listed.slice(0, LISTED_MAX),
@@ -181,8 +182,6 @@ function listingOf(found: readonly Finding[]): Omit<FindingListing, 'window'> {
 }
 
 const keyOf = ({ check, place }: Finding) => `${check} ${place}`
-const compare = (a: string, b: string) => (a === b ? 0 : a < b ? -1 : 1)
-
 function checkedId(id: string): string {
   if (/^[0-9a-f]{4,32}$/.test(id)) return id
   throw new CinchError(

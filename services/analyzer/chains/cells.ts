@@ -1,5 +1,6 @@
 import type { Expectation, Gap, GapKind } from '../../model/chain.ts'
 import type { ChainRow, ExpectationRow } from '../../store/queries/chain-counts.ts'
+import { MINUTE_MS } from './batch.ts'
 import { asynchrony, type Chain, fanOut, rootOperation } from './chain.ts'
 import { countExpectations, type FoundGap } from './gaps.ts'
 import { SHAPE_TEXT_MAX, type Shape, shapeOf } from './shape.ts'
@@ -13,8 +14,6 @@ export const CHAIN_GAPS_MAX = 50
 export const MINUTE_SHAPES_MAX = 5_000
 /** Traces that are named for each row. */
 const SAMPLES_MAX = 3
-
-const MINUTE_MS = 60_000
 
 /** The rows of the minutes in which the given chains begin. */
 export interface Cells {

@@ -1,3 +1,4 @@
+import { byText } from '../../model/order.ts'
 import { TRACE_RECORDS_MAX, type Trace, type TraceRecord } from '../../store/queries/chains.ts'
 import { type Findings, findGaps } from './gaps.ts'
 import { type Hop, isLine, SLACK_US } from './hop.ts'
@@ -42,7 +43,7 @@ export function chainOf(trace: Trace): Chain {
 
 /** In the order of time; a span that is there twice, or whose id another has, once. A line that is there twice is one. */
 function distinctRecords(records: readonly TraceRecord[]): TraceRecord[] {
-  const ordered = records.toSorted((a, b) => a.at - b.at || compare(a.key, b.key) || compare(a.kind, b.kind))
+  const ordered = records.toSorted((a, b) => a.at - b.at || byText(a.key, b.key) || byText(a.kind, b.kind))
   const seen = new Set<string>()
   return ordered.filter((record) => {
     const id = isLine(record) ? JSON.stringify(record) : record.key
@@ -51,8 +52,6 @@ function distinctRecords(records: readonly TraceRecord[]): TraceRecord[] {
     return true
   })
 }
-
-const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 /** Whether a hop is waited for: a message is not, nor what begins after its caller has ended, or ends after it. */
 export function asynchrony(hop: Hop): '' | 'message' | 'after' | 'outlives' {

@@ -1,5 +1,5 @@
 import type { TraceRecord } from '../../store/queries/chains.ts'
-import { adopt, encloses, type Hop, hopOf, learnOperation } from './hop.ts'
+import { adopt, encloses, type Hop, hopOf, isOfLines, learnOperation } from './hop.ts'
 import type { SpanHops } from './spans.ts'
 
 /**
@@ -71,7 +71,7 @@ function otherSide(hops: readonly Hop[], line: TraceRecord): Hop | undefined {
 }
 
 function isOtherSide(hop: Hop, line: TraceRecord): boolean {
-  if (hop.lineKey === '' || hop.via || hop.server || hasSide(hop, line) || hop.callee === '') return false
+  if (hop.lineKey === '' || !isOfLines(hop) || hasSide(hop, line) || hop.callee === '') return false
   if (hop.callee !== line.place || hop.method !== line.method) return false
   // What passes a request on may take the beginning of its path away.
   if (!hop.path.endsWith(line.path) && !line.path.endsWith(hop.path)) return false

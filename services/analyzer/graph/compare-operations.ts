@@ -1,4 +1,5 @@
 import type { Change, OperationChange } from '../../model/comparison.ts'
+import { byText } from '../../model/order.ts'
 import {
   type Asked,
   CHANGED_OPERATIONS_MAX,
@@ -9,7 +10,7 @@ import {
   presencesOf,
 } from '../../store/queries/compare.ts'
 import type { Store } from '../../store/store.ts'
-import { byText, mostFirst, type Totals, totalsOf } from './compare.ts'
+import { mostFirst, type Totals, totalsOf } from './compare.ts'
 import type { Pair } from './observed.ts'
 import type { Pairs, ToldPair } from './pairs.ts'
 

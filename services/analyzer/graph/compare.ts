@@ -1,6 +1,7 @@
 import type { Change, Comparison, EdgeChange, GroupChange } from '../../model/comparison.ts'
 import { EVIDENCE } from '../../model/evidence.ts'
 import type { GraphEdge } from '../../model/graph.ts'
+import { byText } from '../../model/order.ts'
 import { everSeen } from '../../store/queries/compare.ts'
 import type { UsageRow, Window } from '../../store/queries/rollups.ts'
 import type { Told } from '../../store/queries/told.ts'
@@ -83,9 +84,6 @@ export function mostFirst(
     byText(a.destination, b.destination)
   )
 }
-
-/** Compares texts by their code units: what is alike otherwise has an order of its own, the same each time. */
-export const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 export function totalsOf(rows: readonly { change: Change }[]): Totals {
   const totals = { new: 0, gone: 0, changed: 0 }

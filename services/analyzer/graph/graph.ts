@@ -1,5 +1,6 @@
 import { EVIDENCE } from '../../model/evidence.ts'
 import type { EdgeOperation, Graph, GraphEdge, GraphNode, Reason } from '../../model/graph.ts'
+import { byText } from '../../model/order.ts'
 import type { EdgeRow, OperationRow, Window } from '../../store/queries/rollups.ts'
 import type { Call, Calls } from './calls.ts'
 
@@ -8,16 +9,16 @@ export function buildGraph(window: Window, calls: Calls<EdgeRow | OperationRow>)
   const { nodes, edges, unattributed } = foldCalls(window, calls)
   return {
     window,
-    nodes: nodes.sort((a, b) => order(a.id, b.id)),
+    nodes: nodes.sort((a, b) => byText(a.id, b.id)),
     edges: edges.sort(
       (a, b) =>
-        order(a.source, b.source) ||
-        order(a.destination, b.destination) ||
+        byText(a.source, b.source) ||
+        byText(a.destination, b.destination) ||
         a.service_port - b.service_port ||
         a.workload_port - b.workload_port ||
-        order(a.protocol, b.protocol),
+        byText(a.protocol, b.protocol),
     ),
-    unattributed: unattributed.toSorted((a, b) => order(a.destination, b.destination) || order(a.reason, b.reason)),
+    unattributed: unattributed.toSorted((a, b) => byText(a.destination, b.destination) || byText(a.reason, b.reason)),
   }
 }
 
@@ -80,10 +81,8 @@ interface Operations {
 const isOnOnePort = (edge: GraphEdge, row: EdgeRow) =>
   edge.service_port === row.service_port && edge.workload_port === row.workload_port && edge.protocol === row.protocol
 
-const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
-
 const mostRequested = (a: EdgeOperation, b: EdgeOperation) =>
-  b.requests - a.requests || order(a.path, b.path) || order(a.method, b.method)
+  b.requests - a.requests || byText(a.path, b.path) || byText(a.method, b.method)
 
 /** @returns the node's number, counted in the order in which nodes came */
 function addNode(nodes: Map<string, Numbered>, node: GraphNode, cluster: string): number {

@@ -1,5 +1,6 @@
 import { EVIDENCE } from '../../model/evidence.ts'
 import type { Graph, GraphEdge, GraphNode, GroupBy, Screen, Unattributed } from '../../model/graph.ts'
+import { byText } from '../../model/order.ts'
 import { addUnnamed } from './graph.ts'
 import { networkOf } from './network.ts'
 import { EDGES_MAX, placeNodes } from './places.ts'
@@ -76,15 +77,13 @@ function usage(graph: Graph): Map<string, number> {
 function mostUsedFirst(a: GraphEdge, b: GraphEdge): number {
   return (
     b.requests + b.denied - (a.requests + a.denied) ||
-    order(a.source, b.source) ||
-    order(a.destination, b.destination) ||
+    byText(a.source, b.source) ||
+    byText(a.destination, b.destination) ||
     a.service_port - b.service_port ||
     a.workload_port - b.workload_port ||
-    order(a.protocol, b.protocol)
+    byText(a.protocol, b.protocol)
   )
 }
-
-const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 function foldEdges(edges: readonly GraphEdge[], placeOf: (id: string) => string): GraphEdge[] {
   const exact: GraphEdge[] = []

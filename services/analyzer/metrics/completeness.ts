@@ -1,3 +1,4 @@
+import { byText } from '../../model/order.ts'
 import type { CalleeHourRow, LoggedRow } from '../../store/queries/metric-rollups.ts'
 import type { Parties } from '../graph/parties.ts'
 import { calleeAliases } from './aliases.ts'
@@ -47,7 +48,7 @@ export function compareCounts(
     entry.gap_s = Math.max(entry.gap_s, row.gap_s)
     found.set(key, entry)
   }
-  return [...found.values()].map(withShare).sort((a, b) => compare(sortKey(a), sortKey(b)))
+  return [...found.values()].map(withShare).sort((a, b) => byText(sortKey(a), sortKey(b)))
 }
 
 /** Channels with the same least mark told of the same requests: they count once, by the one that told of most. The others add up. */
@@ -73,10 +74,9 @@ export function sumByCallee(rows: readonly Completeness[]): Completeness[] {
       sum.gap_s = Math.max(sum.gap_s, row.gap_s)
     }
   }
-  return [...sums.values()].map(withShare).sort((a, b) => b.missing - a.missing || compare(sortKey(a), sortKey(b)))
+  return [...sums.values()].map(withShare).sort((a, b) => b.missing - a.missing || byText(sortKey(a), sortKey(b)))
 }
 
 const withShare = (row: Completeness): Completeness => ({ ...row, missing: Math.max(0, 1 - row.logs / row.metrics) })
 const keyOf = (row: CalleeHourRow, callee: string) => JSON.stringify([row.hour, callee, row.reporter, row.measure])
 const sortKey = ({ hour, callee, reporter, measure }: Completeness) => [hour, callee, reporter, measure].join(' ')
-const compare = (a: string, b: string) => (a === b ? 0 : a < b ? -1 : 1)

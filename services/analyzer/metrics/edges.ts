@@ -1,5 +1,6 @@
 import { REPORTER } from '../../model/evidence.ts'
 import type { Graph, GraphNode } from '../../model/graph.ts'
+import { byText } from '../../model/order.ts'
 import type { EdgeRow } from '../../store/queries/rollups.ts'
 import type { Call } from '../graph/calls.ts'
 import { buildGraph } from '../graph/graph.ts'
@@ -50,12 +51,10 @@ function nearest(calls: Call<EdgeRow>[]): Call<EdgeRow>[] {
   }
   return calls.filter((call) => rank(call) === best.get(pairOf(call.source.id, call.destination.id)))
 }
-
-const compare = (a: string, b: string) => (a === b ? 0 : a < b ? -1 : 1)
-const byId = (a: GraphNode, b: GraphNode) => compare(a.id, b.id)
+const byId = (a: GraphNode, b: GraphNode) => byText(a.id, b.id)
 const byPair = (a: Graph['edges'][number], b: Graph['edges'][number]) =>
-  compare(a.source, b.source) ||
-  compare(a.destination, b.destination) ||
+  byText(a.source, b.source) ||
+  byText(a.destination, b.destination) ||
   a.service_port - b.service_port ||
   a.workload_port - b.workload_port ||
-  compare(a.protocol, b.protocol)
+  byText(a.protocol, b.protocol)

@@ -1,11 +1,9 @@
 import type { FastifyInstance } from 'fastify'
+import { HOLDER } from '../by.ts'
 import type { AskedChecks } from '../checks.ts'
 import type { Cinch } from '../cinch.ts'
 import type { AskedTrend } from '../requirements.ts'
 import { AttestBody, ChecksQuery, TrendQuery, WithdrawBody } from '../schemas.ts'
-
-/** There is one token so far: who has it is called this. */
-const HOLDER = 'admin'
 
 /** Requirements: what is shown of each, what people answer for, and how that was day by day. */
 export function checkRoutes(app: FastifyInstance, { checks, trend, attestations }: Cinch): void {

@@ -1,12 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { CinchError } from '../../model/errors.ts'
 import type { FindingAct } from '../../model/finding.ts'
+import { HOLDER } from '../by.ts'
 import type { Cinch } from '../cinch.ts'
 import type { AskedFindings } from '../findings.ts'
 import { FindingActBody, FindingParams, FindingsQuery } from '../schemas.ts'
-
-/** There is one token so far: who has it is called this. */
-const HOLDER = 'admin'
 
 /** What is wrong, and what people say of it; who says it is known by the token. */
 export function findingRoutes(app: FastifyInstance, { findings }: Cinch): void {

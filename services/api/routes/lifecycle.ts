@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { PolicyFile } from '../../../policy-gen/targets/target.ts'
 import { CinchError } from '../../model/errors.ts'
 import type { LogHead } from '../../model/lifecycle.ts'
+import { HOLDER } from '../by.ts'
 import type { Cinch } from '../cinch.ts'
 import { type AskedDraft, type PersonStep, TARGET_DEFAULT } from '../lifecycle/lifecycle.ts'
 import {
@@ -17,8 +18,6 @@ import {
 } from '../lifecycle/schemas.ts'
 import { generateRequest, type PolicyOptions } from './policies.ts'
 
-/** There is one token so far: who has it is called this. */
-const HOLDER = 'admin'
 /** Deployed policies of many services are large. */
 const DEPLOYED_BYTES_MAX = 128 << 20
 

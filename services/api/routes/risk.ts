@@ -1,12 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { RiskKind } from '../../model/risk.ts'
+import { HOLDER } from '../by.ts'
 import type { Cinch } from '../cinch.ts'
 import type { AskedRisk } from '../risk.ts'
 import { NamedQuery, RiskParams, RiskQuery, RisksBody, VouchBody } from '../schemas.ts'
 import { timeOf } from '../window.ts'
-
-/** There is one token so far: who has it is called this. */
-const HOLDER = 'admin'
 
 /** How far what an entity does is from what it usually does: what a policy decision point asks for. */
 export function riskRoutes(app: FastifyInstance, { risk }: Cinch): void {

@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { Change, Occasion } from '../../model/directory.ts'
 import { query } from '../store.ts'
+import { addressText, IN_WINDOW, ONCE, SINCE, UNTIL } from './directory.ts'
 import type { Window } from './rollups.ts'
 
 /*
@@ -13,15 +14,9 @@ export const CHANGES_MAX = 100_000
 export const OCCASIONS_MAX = 1_000_000
 
 const TIME_US = (time: string) => `toUnixTimestamp64Micro(${time})`
-const ADDRESS = (address: string) =>
-  `if(${address} = toIPv6('::'), '', replaceRegexpOne(toString(${address}), '^::ffff:', ''))`
-const SINCE = `parseDateTime64BestEffort({since:String}, 6, 'UTC')`
-const UNTIL = `parseDateTime64BestEffort({until:String}, 6, 'UTC')`
-const IN_WINDOW = `toStartOfHour(time) >= toStartOfHour(${SINCE}) AND time >= ${SINCE} AND time < ${UNTIL}`
 /** From before the window to behind it, for clocks differ. */
 const AROUND = (time: string) =>
   `${time} >= ${SINCE} - toIntervalMicrosecond({lookback:Int64}) AND ${time} < ${UNTIL} + toIntervalMicrosecond({skew:Int64})`
-const ONCE = 'LIMIT 1 BY tenant, source_format, event_id, said'
 const DONE = `outcome IN ('success', 'unknown')`
 const CHANGED = `(SELECT * FROM directory_event FINAL WHERE category = 'change' AND ${DONE} AND ${IN_WINDOW})`
 /** How an actor is counted: by its id, else by its name. */
@@ -32,7 +27,7 @@ export async function directoryChanges(client: ClickHouseClient, { since, until 
   return await query<Change>(
     client,
     `SELECT tenant, ${TIME_US('e.time')} AS time_us, source_format AS source, if(event_id = '', hex(e.mark), event_id) AS key, action, toString(e.actor_type) AS actor_type,
-       actor_id, actor_name, ${ADDRESS('e.actor_address')} AS address, actor_client AS client, actor_agent AS agent, actor_device AS device, targets, correlations,
+       actor_id, actor_name, ${addressText('e.actor_address')} AS address, actor_client AS client, actor_agent AS agent, actor_device AS device, targets, correlations,
        if(j.times = 0, time_us, j.first) AS first_us, toUInt32(arrayCount(t -> t < time_us, j.seen)) AS before
      FROM (SELECT *, said AS mark, ${WHO} AS who FROM directory_event FINAL WHERE category = 'change' AND ${DONE} AND ${IN_WINDOW} ${ONCE}) AS e
      LEFT JOIN (
@@ -70,7 +65,7 @@ interface Around extends Record<string, string | number> {
 export async function directoryOccasions(client: ClickHouseClient, around: Around): Promise<Occasion[]> {
   return await query<Occasion>(
     client,
-    `SELECT tenant, toString(e.category) AS kind, ${TIME_US('e.time')} AS time_us, source_format AS source, actor_id, actor_name, ${ADDRESS('e.actor_address')} AS address,
+    `SELECT tenant, toString(e.category) AS kind, ${TIME_US('e.time')} AS time_us, source_format AS source, actor_id, actor_name, ${addressText('e.actor_address')} AS address,
        actor_client AS client, actor_agent AS agent, actor_device AS device, correlations
      FROM (
        SELECT * FROM directory_event FINAL
@@ -92,7 +87,7 @@ export async function requestOccasions(client: ClickHouseClient, around: Around)
   return await query<Occasion>(
     client,
     `SELECT tenant, 'request' AS kind, ${TIME_US('r.time')} AS time_us, 'request' AS source, user_subject AS actor_id, user_subject AS actor_name,
-       ${ADDRESS('r.client_address')} AS address, '' AS client, user_agent AS agent, '' AS device,
+       ${addressText('r.client_address')} AS address, '' AS client, user_agent AS agent, '' AS device,
        if(r.request_id = toUUID('00000000-0000-0000-0000-000000000000'), [], [('request', toString(r.request_id))])::Array(Tuple(kind String, value String)) AS correlations
      FROM request AS r
      WHERE ${AROUND('r.time')} AND decision = 'allowed' AND stage = 'end' AND reporter NOT IN ('span', 'flow') AND status NOT IN (401, 403) AND user_subject != '' AND (

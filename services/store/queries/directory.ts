@@ -3,15 +3,21 @@ import type { DirectoryCategory, DirectoryEvent } from '../../model/directory.ts
 import { query } from '../store.ts'
 import type { Window } from './rollups.ts'
 
-const WITHIN = `toStartOfHour(time) >= toStartOfHour(parseDateTime64BestEffort({since:String}, 6, 'UTC')) AND time >= parseDateTime64BestEffort({since:String}, 6, 'UTC')
-  AND time < parseDateTime64BestEffort({until:String}, 6, 'UTC')`
+export const SINCE = "parseDateTime64BestEffort({since:String}, 6, 'UTC')"
+export const UNTIL = "parseDateTime64BestEffort({until:String}, 6, 'UTC')"
+/** The events of a window, by the hour first: so they are ordered. */
+export const IN_WINDOW = `toStartOfHour(time) >= toStartOfHour(${SINCE}) AND time >= ${SINCE} AND time < ${UNTIL}`
 
 /** An event counts once, by whatever ways it came: see the table. */
-const ONCE = 'LIMIT 1 BY tenant, source_format, event_id, said'
+export const ONCE = 'LIMIT 1 BY tenant, source_format, event_id, said'
+
+/** An address as people write it; '' where none was told. */
+export const addressText = (address: string) =>
+  `if(${address} = toIPv6('::'), '', replaceRegexpOne(toString(${address}), '^::ffff:', ''))`
 
 const EVENT = `formatDateTime(e.time, '%FT%T.%fZ') AS time, time_told, source_format AS source, cluster, event_id, toString(e.category) AS category, action,
   toString(e.outcome) AS outcome, reason, actor_id, toString(e.actor_type) AS actor_type, actor_name,
-  if(e.actor_address = toIPv6('::'), '', replaceRegexpOne(toString(e.actor_address), '^::ffff:', '')) AS actor_address, actor_client, actor_agent, actor_device,
+  ${addressText('e.actor_address')} AS actor_address, actor_client, actor_agent, actor_device,
   targets, changes, correlations`
 
 /** What is asked for of a window's events. */
@@ -31,7 +37,7 @@ export async function directoryEvents(
   { since, until }: Window,
   { source = '', category, about = '', limit }: AskedEvents,
 ): Promise<{ events: DirectoryEvent[]; total: number }> {
-  const asked = `${WITHIN} AND ({source:String} = '' OR source_format = {source:String}) AND ({category:String} = '' OR toString(category) = {category:String})
+  const asked = `${IN_WINDOW} AND ({source:String} = '' OR source_format = {source:String}) AND ({category:String} = '' OR toString(category) = {category:String})
     AND ({about:String} = '' OR {about:String} IN (actor_id, actor_name) OR arrayExists(t -> {about:String} IN (t.id, t.name), targets))`
   const params = { since, until, source, category: category ?? '', about }
   const once = (columns: string) => `SELECT ${columns} FROM directory_event FINAL WHERE ${asked} ${ONCE}`
